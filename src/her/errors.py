@@ -1,0 +1,88 @@
+"""One root error and one class for each boundary that can be crossed badly.
+
+    HerError
+    ├── InputError       a file, text or argument the user gave            (ValueError)
+    ├── ConfigError      a recipe or setting                               (ValueError)
+    ├── StoreError       an artefact or manifest of a run                  (OSError)
+    ├── TagError         text that is not a well-formed turn               (ValueError)
+    ├── ModelError       a model name, engine or endpoint                  (RuntimeError)
+    │   ├── ModelNameError    no such model
+    │   ├── EndpointError     the endpoint refused or is down
+    │   └── ReplyError        the endpoint answered, but not with a reply
+    ├── TeacherError     a teacher's answer that cannot be used            (ValueError)
+    ├── VerdictError     a judge or a principle pack                       (ValueError)
+    └── TrainError       a training run or its checkpoint                  (RuntimeError)
+
+A message has three parts: what happened, where, and what to do next. The command line prints it without a traceback
+and exits with `exit_code`.
+"""
+
+
+class HerError(Exception):
+    """Root of every error this package raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(HerError, ValueError):
+    """A file, text or argument that the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class ConfigError(HerError, ValueError):
+    """A recipe or setting is wrong."""
+
+    exit_code = 2
+
+
+class StoreError(HerError, OSError):
+    """An artefact or manifest of a run is missing, damaged or from another version."""
+
+
+class TagError(HerError, ValueError):
+    """Text is not a well-formed turn. `position` is a character offset into the text that was read."""
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class ModelError(HerError, RuntimeError):
+    """A model could not be had or did not answer."""
+
+    exit_code = 3
+
+
+class ModelNameError(ModelError):
+    """No model has this name."""
+
+    exit_code = 2
+
+
+class EndpointError(ModelError):
+    """An endpoint refused the request or is down. `status` is the HTTP status, where there was one."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ReplyError(ModelError):
+    """An endpoint answered with something that is not a reply."""
+
+
+class TeacherError(HerError, ValueError):
+    """A teacher's answer cannot be used; `reason` is the short name under which it is counted."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class VerdictError(HerError, ValueError):
+    """A principle pack or a judge is malformed. (A verdict that cannot be read is `Unparsed`, not an error.)"""
+
+
+class TrainError(HerError, RuntimeError):
+    """A training run cannot start or go on."""
