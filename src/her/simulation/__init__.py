@@ -1,5 +1,8 @@
 """Plays scenes: an actor for one character's turn, and the stage on which several meet."""
 
 from her.simulation.actor import Actor, Spoken
+from her.simulation.environment import Environment
+from her.simulation.next_speaker import END_CHAT, Call, NextSpeaker
+from her.simulation.play import Move, Played, play
 
-__all__ = ["Actor", "Spoken"]
+__all__ = ["END_CHAT", "Actor", "Call", "Environment", "Move", "NextSpeaker", "Played", "Spoken", "play"]

@@ -29,7 +29,7 @@ class Spoken(Record):
     raw: str
     """The text exactly as the model wrote it."""
     reasoning: str | None
-    """What the endpoint returned apart from the text: a reasoning model's own thinking. It counts as system thinking."""
+    """What the endpoint returned apart from the text: a reasoning model's own thinking, which is system thinking."""
     finish_reason: FinishReason
     usage: Usage | None
     repairs: tuple[str, ...]
@@ -53,9 +53,7 @@ class Actor:
         if character not in scene.names():
             cast = ", ".join(scene.names())
             raise InputError(f"{character!r} is not in scene {scene.id!r}; choose one of: {cast}")
-        return chat(
-            scene, history, character, history_policy=self.history_policy, system_thinking=self.system_thinking
-        )
+        return chat(scene, history, character, history_policy=self.history_policy, system_thinking=self.system_thinking)
 
     async def speak(
         self, scene: Scene, history: Sequence[Turn], character: str, *, turn_id: str, sample_index: int = 0
@@ -95,7 +93,9 @@ class Actor:
         for piece in reader.close():
             yield piece
         if finish is None:
-            raise ReplyError(f"{self.model.name} ended its stream without a finish reason; try again or without streaming")
+            raise ReplyError(
+                f"{self.model.name} ended a stream without a finish reason; try again, or without streaming"
+            )
         reply = Reply(text="".join(text), reasoning="".join(reasoning) or None, finish_reason=finish, usage=usage)
         yield self.read(reply, scene, character, turn_id=turn_id)
 
