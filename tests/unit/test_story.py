@@ -1,0 +1,60 @@
+"""The shipped data is what it says it is."""
+
+from collections import Counter
+
+from her.reward import load_pack
+from her.store import sha256_text
+from her.story import load_book, load_gold, load_pairs, load_scenes
+
+
+def test_the_story_is_long_enough_and_has_secrets() -> None:
+    book = load_book()
+    assert len(book.text.split()) >= 6000
+    assert len(book.chapters) >= 5
+    scenes = load_scenes()
+    assert len(scenes) >= 12
+    cast = {c.name for s in scenes for c in s.characters}
+    assert len(cast) >= 5
+    for scene in scenes:
+        assert scene.span is not None
+        assert scene.chapter is not None
+        chapter = book.chapters[scene.chapter - 1]
+        assert chapter.span.start < scene.span.start < scene.span.end <= chapter.span.end
+
+
+def test_gold_has_two_layers_and_stands_in_the_text() -> None:
+    book, gold = load_book(), load_gold()
+    turns = [t for d in gold for t in d.turns]
+    assert len(turns) >= 60
+    assert all(t.system_thinking for t in turns)
+    assert sum(any(p.kind == "thought" for p in t.parts) for t in turns) / len(turns) > 0.85
+    layouts = Counter(t.layout() for t in turns)
+    assert len(layouts) >= 5
+    assert max(layouts.values()) / len(turns) < 0.5
+    said = [p for t in turns for p in t.parts if p.kind == "speech"]
+    found = [p for p in said if p.span is not None]
+    assert all(book.text[p.span.start : p.span.end].rstrip(",.") == p.text.rstrip(",.") for p in found if p.span)
+    assert len(found) / len(said) > 0.7
+    text = " ".join(book.text.replace('"', " ").split())
+    for part in said:  # an utterance broken by its attribution stands in the text piece by piece
+        pieces = [part] if part.span else part.text.replace(",", ".").replace("?", ".").replace("!", ".").split(".")
+        for piece in pieces:
+            words = piece if isinstance(piece, str) else book.text[part.span.start : part.span.end] if part.span else ""
+            assert " ".join(words.split()) in text, part.text
+
+
+def test_pairs_are_balanced_and_name_real_principles() -> None:
+    pairs = load_pairs()
+    assert len(pairs) >= 60
+    assert len({p.comparison.id for p in pairs}) == len(pairs)
+    first = sum(p.winner == "cand_1" for p in pairs) / len(pairs)
+    assert 0.4 <= first <= 0.6
+    names = {p.name for p in load_pack().principles}
+    assert {p.principle for p in pairs} <= names
+    assert all(p.labeller == "gold" for p in pairs)
+    longer = sum(
+        (len(p.comparison.cand_1.speech()) > len(p.comparison.cand_2.speech())) == (p.winner == "cand_1") for p in pairs
+    )
+    assert 0.3 <= longer / len(pairs) <= 0.7
+    texts = {sha256_text(p.comparison.cand_1.model_dump_json() + p.comparison.cand_2.model_dump_json()) for p in pairs}
+    assert len(texts) == len(pairs)
