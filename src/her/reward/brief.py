@@ -1,0 +1,92 @@
+"""Brief: how much of a comparison a judge is shown.
+
+A judge of 135 million parameters reads 450 tokens, not a chapter. What is left out, and which principles are listed, is
+decided here and nowhere else, from the pack and the place alone, so that the prompt a judge was trained on is the prompt
+it is asked with. Knows nothing of prompt text (`renderers.judging`) or of models.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from her.reward.pack import Pack
+from her.schema import Character, Comparison, Preference, Principle, Record, Scene
+
+VerdictStyle = Literal["json", "label"]
+
+
+class Brief(Record):
+    """Limits on a judge's prompt. None: no limit. Stored beside a trained judge as `brief.json`."""
+
+    role_thinking: bool = True
+    """Is the candidates' role thinking shown?"""
+    max_principles: int | None = Field(default=None, ge=0)
+    max_turns: int | None = Field(default=None, ge=0)
+    """Latest turns of the history."""
+    max_words: int | None = Field(default=None, gt=0)
+    """Words of each scene and character field, from its beginning."""
+    verdict_style: VerdictStyle = "json"
+    """json: a finding and the winner. label: no findings; the winner is read from next-token probabilities where the
+    engine gives them."""
+
+    def principles(self, pack: Pack) -> tuple[Principle, ...]:
+        """The principles listed in the prompt."""
+        return pack.subset(self.max_principles)
+
+    def comparison(self, whole: Comparison) -> Comparison:
+        """The same question within the limits. The candidates are never cut."""
+        history = whole.history if self.max_turns is None else whole.history[len(whole.history) - self.max_turns :]
+        if self.max_turns is not None and self.max_turns >= len(whole.history):
+            history = whole.history
+        return Comparison(
+            id=whole.id,
+            scene=self._scene(whole.scene),
+            history=history,
+            character=whole.character,
+            cand_1=whole.cand_1,
+            cand_2=whole.cand_2,
+        )
+
+    def preference(self, whole: Preference) -> Preference:
+        """A labelled comparison within the limits: what a judge is trained on."""
+        return Preference(
+            comparison=self.comparison(whole.comparison),
+            winner=whole.winner,
+            principle=whole.principle,
+            reason=whole.reason,
+            labeller=whole.labeller,
+        )
+
+    def _scene(self, scene: Scene) -> Scene:
+        if self.max_words is None:
+            return scene
+        return Scene(
+            id=scene.id,
+            book_id=scene.book_id,
+            chapter=scene.chapter,
+            scenario=self._cut(scene.scenario) or "",
+            topic=self._cut(scene.topic),
+            characters=tuple(
+                Character(
+                    name=c.name,
+                    aliases=c.aliases,
+                    profile=self._cut(c.profile),
+                    background=self._cut(c.background),
+                    motivation=self._cut(c.motivation),
+                )
+                for c in scene.characters
+            ),
+            span=scene.span,
+        )
+
+    def _cut(self, text: str | None) -> str | None:
+        if text is None or self.max_words is None:
+            return text
+        parts = text.split()
+        return text if len(parts) <= self.max_words else " ".join(parts[: self.max_words]) + " …"
+
+
+FULL = Brief()
+"""For a judge with room to read."""
+SMALL = Brief(max_principles=6, max_turns=4, max_words=30)
+"""For a judge of a few hundred million parameters: at most about 450 tokens on the shipped story."""

@@ -1,0 +1,158 @@
+"""Features: what can be counted in a reply without asking a model.
+
+Each is a number of one reply at one place; a judge uses differences of them, so that neither order is favoured. They are
+crude on purpose: cheap enough for every sample of a training run, and legible, so that a person can see what a blend
+rewards. A policy can learn to please any of them; that is why a held-out judge examines it. Hidden layers of other
+characters are read here only to notice that a reply knows what its speaker cannot.
+"""
+
+import math
+from importlib import resources
+
+from her.reward.gates import GateConfig, runs, turn_faults, words
+from her.schema import Comparison, Scene, Turn
+
+NAMES = (
+    "address",
+    "copies_history",
+    "copies_last",
+    "copies_profile",
+    "drama",
+    "era",
+    "exclaims",
+    "faults",
+    "frame",
+    "has_action",
+    "has_speech",
+    "has_thought",
+    "log_words",
+    "narrates",
+    "noise",
+    "own_secret",
+    "puppets",
+    "question",
+    "repeats_itself",
+    "stranger_secret",
+    "takes_up",
+    "thought_echo",
+    "word_length",
+)
+"""Every feature, sorted; `features` returns them in this order."""
+
+_STOP = frozenset(
+    """a about after all am an and any are as at be been before but by can come could did do does down for from get go
+    good had has have he her here him his how i i'll i'm if in into is it it's its just know let like little look made make
+    man me more much must my never no not now of on one only or other our out over own said say see shall she should so
+    some such take than that that's the their them then there these they thing think this time to too two up upon us very
+    want was way we well went were what when where which while who why will with would you you're your""".split()
+)
+_NOISE = "*#{}[]<>|_`=~"
+_SPEAKS = ("says", "said", "replies", "replied", "asks", "asked", "answers", "answered", "blushes", "nods", "smiles",
+           "laughs", "feels", "agrees", "weeps", "gasps", "cries", "whispers")  # fmt: skip
+
+
+def features(place: Comparison, reply: Turn) -> tuple[float, ...]:
+    """All of `NAMES` for a reply at this place."""
+    scene, history, me = place.scene, place.history, place.character
+    kinds = {kind: " ".join(p.text for p in reply.parts if p.kind == kind) for kind in ("thought", "action", "speech")}
+    body = " ".join(p.text for p in reply.parts)
+    shown = f"{kinds['action']} {kinds['speech']}"
+    said_words, body_words = words(kinds["speech"]), words(body)
+    n = max(1, len(body_words))
+    others = [c for c in scene.names() if c != me]
+    theirs = [t for t in history if t.speaker != me]
+    last = theirs[-1].speech() if theirs else ""
+    known = _known(scene, history, me)
+    past = " ".join(t.speech() for t in history)
+    own = scene.character(me)
+    values = {
+        "address": _share(said_words, {"you", "your", "yours", "you're", *(w for o in others for w in words(o))}),
+        "copies_history": _copied(shown, past, 4),
+        "copies_last": _copied(shown, last, 3),
+        "copies_profile": _copied(shown, f"{own.profile or ''} {own.background or ''} {own.motivation or ''}", 3),
+        "drama": _phrases(body, "drama") + 0.25 * sum(w.isupper() and len(w) > 2 for w in body.split()),
+        "era": float(sum(w in _lexicon("out_of_era") and w not in known for w in body_words)),
+        "exclaims": min(4.0, float(body.count("!"))),
+        "faults": float(len(turn_faults(reply, config=GateConfig(system_thinking=False)))),
+        "frame": _phrases(body, "frame"),
+        "has_action": float(bool(kinds["action"])),
+        "has_speech": float(bool(kinds["speech"])),
+        "has_thought": float(bool(kinds["thought"])),
+        "log_words": math.log1p(len(body_words)),
+        "narrates": _narrates(kinds["speech"], me),
+        "noise": min(6.0, float(sum(body.count(c) for c in _NOISE) + sum(ord(c) > 0x2FFF for c in body))),
+        "own_secret": _secret(said_words, own.background or "", known),
+        "puppets": _puppets(shown, others),
+        "question": float(kinds["speech"].rstrip().endswith("?")),
+        "repeats_itself": 1.0 - len(set(zip(body_words, body_words[1:], strict=False))) / max(1, n - 1),
+        "stranger_secret": _secret(
+            body_words,
+            " ".join(f"{scene.character(o).background or ''} {scene.character(o).motivation or ''}" for o in others),
+            known | _content(f"{own.background or ''} {own.motivation or ''}"),
+        ),
+        "takes_up": min(3.0, float(len(_content(shown) & _content(last)))),
+        "thought_echo": _overlap(kinds["thought"], kinds["speech"]),
+        "word_length": sum(len(w) for w in body_words) / n,
+    }
+    return tuple(values[name] for name in NAMES)
+
+
+def _known(scene: Scene, history: tuple[Turn, ...], me: str) -> set[str]:
+    """Content words that everyone present has seen or heard."""
+    seen = [scene.scenario, scene.topic or "", scene.character(me).profile or ""]
+    seen += [p.text for t in history for p in t.parts if p.kind != "thought"]
+    return _content(" ".join(seen)) | {w for name in scene.names() for w in words(name)}
+
+
+def _content(text: str) -> set[str]:
+    return {w for w in words(text) if len(w) > 3 and w not in _STOP}
+
+
+def _share(found: list[str], wanted: set[str]) -> float:
+    return sum(w in wanted for w in found) / max(1, len(found))
+
+
+def _copied(text: str, source: str, n: int) -> float:
+    """Share of the text's n-word runs that stand in the source."""
+    mine = runs(text, n)
+    return len(mine & runs(source, n)) / len(mine) if mine else 0.0
+
+
+def _overlap(a: str, b: str) -> float:
+    """Jaccard index of content words."""
+    x, y = _content(a), _content(b)
+    return len(x & y) / len(x | y) if x and y else 0.0
+
+
+def _secret(found: list[str], hidden: str, known: set[str]) -> float:
+    """Words of a hidden text, known to nobody here, that the reply uses; at most 4."""
+    return min(4.0, float(len((_content(hidden) - known) & set(found))))
+
+
+def _puppets(shown: str, others: list[str]) -> float:
+    """How often another character is made to act or speak: `Name: ` or `Name says`."""
+    found = 0
+    for name in others:
+        for short in {name, name.split()[-1], name.split()[0]}:
+            found += shown.count(f"{short}: ") + sum(f"{short} {verb}" in shown for verb in _SPEAKS)
+    return min(3.0, float(found))
+
+
+def _narrates(speech: str, me: str) -> float:
+    """Does the speaker's own name stand in its speech with a verb of telling, as a narrator would write?"""
+    return float(any(f"{n} {v}" in speech for n in {me, me.split()[0]} for v in (*_SPEAKS, "was", "looks", "looked", "is")))
+
+
+def _phrases(text: str, name: str) -> float:
+    flat = f" {' '.join(words(text))} "
+    return min(4.0, float(sum(f" {' '.join(words(p))} " in flat for p in _lexicon(name))))
+
+
+_lexicons: dict[str, frozenset[str]] = {}
+
+
+def _lexicon(name: str) -> frozenset[str]:
+    if name not in _lexicons:
+        text = (resources.files("her.reward") / "words" / f"{name}.txt").read_text(encoding="utf-8")
+        _lexicons[name] = frozenset(line for line in text.split("\n") if line and not line.startswith("#"))
+    return _lexicons[name]
