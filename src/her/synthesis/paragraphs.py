@@ -1,0 +1,100 @@
+"""Paragraphs: where they begin and end in a text as it was scanned, typed or converted.
+
+Three kinds of layout are met in the wild: a blank line between paragraphs; one line per paragraph with no blank lines;
+and double-spaced e-books, where a blank line follows every *line* and a paragraph's border has to be read off the words.
+Offsets are exact. Knows nothing of quotations beyond the sight of a quotation mark.
+"""
+
+import re
+from dataclasses import dataclass
+from statistics import median
+
+from her.schema import Span
+from her.synthesis.wording import ends_properly
+
+_LINE = re.compile(r"[^\n]+")
+_FURNITURE = re.compile(r"(?:[-–—\s]*\d{1,4}[-–—\s]*|\[?page \d+\]?)", re.IGNORECASE)
+BREAK = re.compile(r"(?:[*•·#~⁂_=\-–—]\s*){3,}|[*#⁂§]")
+"""A line that stands between two scenes."""
+_OPENERS = "\"“‘«'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    start: int
+    end: int
+    gap: str
+    """What stands between the previous line and this one."""
+
+
+def _lines(text: str, span: Span) -> list[_Line]:
+    lines: list[_Line] = []
+    previous_end = span.start
+    for match in _LINE.finditer(text, span.start, span.end):
+        raw = match.group()
+        stripped = raw.strip()
+        if not stripped or _FURNITURE.fullmatch(stripped):
+            continue
+        start = match.start() + raw.index(stripped)
+        lines.append(_Line(start=start, end=start + len(stripped), gap=text[previous_end:start]))
+        previous_end = start + len(stripped)
+    return lines
+
+
+def _layout(text: str, lines: list[_Line]) -> str:
+    """`double`: blank lines fall inside sentences; `lines`: there are next to no blank lines; else `blank`."""
+    pairs = list(zip(lines, lines[1:], strict=False))
+    if not pairs:
+        return "blank"
+    blank = [(a, b) for a, b in pairs if b.gap.count("\n") >= 2]
+    inside = sum(1 for a, b in blank if a.end - a.start > 30 and not _closes(text[a.start : a.end]))
+    if len(blank) > len(pairs) / 2 and inside > len(pairs) / 4:
+        return "double"
+    if len(blank) < len(pairs) / 20 and median(line.end - line.start for line in lines) > 30:
+        closed = sum(1 for a, _ in pairs if _closes(text[a.start : a.end]))
+        return "lines" if closed > len(pairs) * 0.7 else "blank"
+    return "blank"
+
+
+def _closes(line: str) -> bool:
+    return ends_properly(line) or line.endswith((":", "--", "—"))
+
+
+def paragraphs(text: str, span: Span) -> list[Span]:
+    """The paragraphs of `text[span]` in order. A scene-break line is a paragraph of its own."""
+    lines = _lines(text, span)
+    if not lines:
+        return []
+    layout = _layout(text, lines)
+    width = sorted(line.end - line.start for line in lines)[int(len(lines) * 0.8)]
+    found: list[Span] = []
+    first = lines[0]
+    last = lines[0]
+    for line in lines[1:]:
+        if _border(text, first=first, last=last, line=line, layout=layout, width=width):
+            found.append(Span(start=first.start, end=last.end))
+            first = line
+        last = line
+    return [*found, Span(start=first.start, end=last.end)]
+
+
+def _border(text: str, *, first: _Line, last: _Line, line: _Line, layout: str, width: int) -> bool:
+    before, after = text[last.start : last.end], text[line.start : line.end]
+    if BREAK.fullmatch(before) or BREAK.fullmatch(after) or layout == "lines":
+        return True
+    if line.gap.count("\n") < 2:
+        return False
+    if layout == "blank":
+        return True
+    if not _closes(before):
+        return False
+    opens = after[0] in _OPENERS
+    inside = text.count('"', first.start, last.end) % 2 == 1 or text.count("“", first.start, last.end) > text.count(
+        "”", first.start, last.end
+    )
+    if inside:
+        return opens
+    short = last.end - last.start < width * 0.75
+    spaced_line = any(part and not part.strip() for part in line.gap.split("\n")[1:-1])
+    quote_ended = before[-1] in "\"”»" and after[0].isupper()
+    return opens or short or spaced_line or quote_ended
