@@ -1,0 +1,251 @@
+# ruff: noqa: RUF001 -- look-alike characters are what this file is about
+"""The spelling of tags: what counts as a mark in a stream of text, however badly it was written.
+
+Owns the alias table and one function, `match`, that says of a place in a text: here is a mark, here is none, or more text
+is needed to know. Knows nothing of turns, nesting or viewers. `match` looks only forward and its answer, once given, does
+not change when more text arrives: that is what lets a stream and a whole text be read alike.
+
+Forgiven: case, spaces, attributes, zero-width characters, full-width and look-alike letters, HTML escapes, a missing
+`>`, and the names other models and HER's own releases use. Unknown tags, `3 < 5`, `<3` and `<b>` are plain text.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+Kind = Literal["system", "thought", "think", "action", "speech", "control"]
+"""`think`: a name that means system thinking where it opens a turn and a thought elsewhere. `speech` and `control` marks
+are dropped and what they enclose is kept."""
+
+CANONICAL: dict[str, str] = {
+    "system": "system_thinking",
+    "thought": "role_thinking",
+    "action": "role_action",
+}
+_NAMES: dict[str, Kind] = {
+    **dict.fromkeys(
+        ("systemthinking", "systemthink", "systemthinker", "systemthought", "systemthoughts", "systhinking", "systhink"),
+        "system",
+    ),
+    **dict.fromkeys(
+        (
+            "rolethinking", "rolethink", "rolethinker", "rolethought", "rolethoughts", "longrolethinking",
+            "longrolethought", "innerthought", "innerthoughts", "innerthinking", "innermonologue",
+        ),
+        "thought",
+    ),
+    **dict.fromkeys(
+        ("think", "thinking", "thinker", "thought", "thoughts", "reasoning", "longthinking", "analysis"), "think"
+    ),
+    **dict.fromkeys(("roleaction", "roleactions", "action"), "action"),
+    **dict.fromkeys(("rolespeech", "speech"), "speech"),
+}  # fmt: skip
+_STEMS: tuple[tuple[str, Kind], ...] = (
+    ("systemthink", "system"),
+    ("systemthought", "system"),
+    ("rolethink", "thought"),
+    ("rolethought", "thought"),
+    ("innerthought", "thought"),
+)
+"""A name that begins so is hidden even with more letters glued to it (`<role_thinkingI must`): fail closed."""
+_PREFIXES = frozenset(name[:n] for name in _NAMES for n in range(len(name) + 1))
+
+_LT = "<＜﹤‹〈⟨〈"
+_GT = ">＞﹥›〉⟩〉"
+_LT_ENTITIES = ("&lt;", "&amp;lt;", "&#60;", "&#x3c;")
+_GT_ENTITIES = ("&gt;", "&amp;gt;", "&#62;", "&#x3e;")
+OPENERS = re.compile(f"[{_LT}&]")
+_CONTROL = re.compile(r"<\|[A-Za-z0-9_]{1,24}\|>")
+_CONTROL_BEGIN = re.compile(r"<\|[A-Za-z0-9_]{0,24}\|?")
+_CHAT_ROLES = ("assistant\n", "user\n", "system\n")
+LIMIT = 96
+"""Characters a mark may span. Longer attributes are not attributes."""
+_LOOKALIKES = {
+    **{"а": "a", "с": "c", "ԁ": "d", "е": "e", "ё": "e", "һ": "h", "н": "h", "і": "i", "ї": "i", "ј": "j", "к": "k"},
+    **{"ӏ": "l", "м": "m", "о": "o", "р": "p", "г": "r", "ѕ": "s", "т": "t", "у": "y", "п": "n", "ԛ": "q"},
+    **{"α": "a", "ε": "e", "ι": "i", "κ": "k", "ν": "v", "η": "n", "ο": "o", "ρ": "p", "τ": "t", "υ": "u"},
+    **{"ı": "i", "ɩ": "i", "ɪ": "i", "ɡ": "g", "ɢ": "g", "ʜ": "h", "ɴ": "n", "ᴛ": "t", "ⅼ": "l", "ʏ": "y"},
+}
+"""Cyrillic, Greek and small-capital letters that pass for Latin ones (lower case: `fold` lowers first)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A mark at `[start, end)` of the text that was matched."""
+
+    kind: Kind
+    start: int
+    end: int
+    closes: bool = False
+    empty: bool = False
+    """Self-closed: `<role_thinking/>`."""
+    fault: str | None = None
+    """How the spelling differs from the canonical one; None where it does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plain:
+    """No mark begins here. `cut_at`: what looked like one ran into another opener, there."""
+
+    cut_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class More:
+    """Undecided. `likely`: were the text to end here, this is a cut-off mark rather than a bare bracket."""
+
+    likely: bool = False
+
+
+@lru_cache(maxsize=4096)
+def fold(char: str) -> str:
+    """The ASCII letter that a character passes for; "" for what cannot be seen; the character itself otherwise."""
+    if unicodedata.category(char) in ("Cf", "Mn", "Me", "Cc") and char not in "\n\t\r":
+        return ""
+    lower = char.lower()
+    if lower in _LOOKALIKES:
+        return _LOOKALIKES[lower]
+    plain = unicodedata.normalize("NFKD", lower)[:1]
+    return _LOOKALIKES.get(plain, plain)
+
+
+def match(text: str, start: int, *, final: bool) -> Mark | Plain | More:
+    """What begins at `start`, where `OPENERS` matches. `final`: no more text will come."""
+    opener = _opener(text, start, final=final)
+    if not isinstance(opener, int):
+        return opener
+    if text.startswith("<|", start):
+        return _control(text, start, final=final)
+    return _tag(text, start, opener, final=final)
+
+
+def _opener(text: str, start: int, *, final: bool) -> int | Plain | More:
+    """Offset behind the opening bracket."""
+    if text[start] != "&":
+        return start + 1
+    here = text[start : start + 8].lower()
+    if entity := next((e for e in _LT_ENTITIES if here.startswith(e)), None):
+        return start + len(entity)
+    if not final and any(e.startswith(here) for e in _LT_ENTITIES):
+        return More()
+    stop = OPENERS.search(text, start + 1, start + 8)
+    cut = stop is not None and any(e.startswith(text[start : stop.start()].lower()) for e in _LT_ENTITIES)
+    return Plain(cut_at=stop.start() if stop and cut else None)
+
+
+def _control(text: str, start: int, *, final: bool) -> Mark | Plain | More:
+    """A chat template's own token, with the role that follows `<|im_start|>`."""
+    found = _CONTROL.match(text, start)
+    if not found:
+        begun = _CONTROL_BEGIN.match(text, start)
+        assert begun is not None
+        if begun.end() == len(text):
+            return More(likely=True)
+        return Plain(cut_at=begun.end() if text[begun.end()] in _LT else None)
+    end = found.end()
+    if found.group() == "<|im_start|>":
+        rest = text[end : end + 10]
+        role = next((r for r in _CHAT_ROLES if rest.startswith(r)), None)
+        if role is None and any(r.startswith(rest) for r in _CHAT_ROLES):
+            if not final:
+                return More(likely=True)
+            role = rest
+        end += len(role or "")
+    return Mark(kind="control", start=start, end=end, fault="control_token")
+
+
+def _tag(text: str, start: int, after: int, *, final: bool) -> Mark | Plain | More:
+    letters, closes, empty = "", False, False
+    named: tuple[str, int] | None = None
+    """The longest known name so far that a separator ended, and where."""
+    attributes = False
+    position = after
+    while position < len(text) and position - start < LIMIT:
+        char = text[position]
+        gt = _gt(text, position, final=final)
+        if gt is None:
+            return More(likely=len(letters) > 2)
+        if gt:
+            return _close(text, start, position + gt, letters=letters, named=named, closes=closes, empty=empty)
+        lt = _opener(text, position, final=final) if OPENERS.match(char) else None
+        if isinstance(lt, int):
+            return _break(start, letters=letters, named=named, closes=closes, at=position) or Plain(cut_at=position)
+        folded = fold(char)
+        empty = empty and (folded == "" or folded.isspace())
+        if attributes or folded == "":
+            empty = empty or (attributes and folded == "/")
+        elif folded.isascii() and folded.isalpha():
+            grown = letters + folded
+            if not _viable(grown):
+                if named is None:
+                    return Plain()
+                attributes = True
+            else:
+                letters = grown
+        elif folded.isspace() or folded in "_-":
+            if not letters and (char == "\n" or folded in "_-"):
+                return Plain()
+            if _kind(letters):
+                named = (letters, position)
+        elif folded == "/" and not letters and not closes:
+            closes = True
+        elif _kind(letters):
+            named = named if named and named[0] == letters else (letters, position)
+            attributes, empty = True, folded == "/"
+        elif named:
+            attributes = True
+        else:
+            return Plain()
+        position += 1
+    if position < len(text) or final:
+        return _break(start, letters=letters, named=named, closes=closes, at=position) or Plain()
+    return More(likely=closes or len(letters) > 2)
+
+
+def _gt(text: str, position: int, *, final: bool) -> int | None:
+    """Length of a closing bracket here; 0 for none, None for undecided."""
+    if text[position] in _GT:
+        return 1
+    if text[position] != "&":
+        return 0
+    here = text[position : position + 8].lower()
+    for entity in _GT_ENTITIES:
+        if here.startswith(entity):
+            return len(entity)
+    undecided = any(e.startswith(here) for e in (*_GT_ENTITIES, *_LT_ENTITIES))
+    return None if undecided and not final else 0
+
+
+def _viable(letters: str) -> bool:
+    return letters in _PREFIXES or any(letters.startswith(stem) for stem, _ in _STEMS)
+
+
+def _kind(letters: str) -> Kind | None:
+    if kind := _NAMES.get(letters):
+        return kind
+    return next((kind for stem, kind in _STEMS if letters.startswith(stem)), None)
+
+
+def _close(
+    text: str, start: int, end: int, *, letters: str, named: tuple[str, int] | None, closes: bool, empty: bool
+) -> Mark | Plain:
+    kind = _kind(letters) or (_kind(named[0]) if named else None)
+    if kind is None:
+        return Plain()
+    name = CANONICAL.get(kind)
+    canonical = name is not None and text[start:end] == f"<{'/' if closes else ''}{name}>"
+    alias = kind in ("think", "speech") or letters != (name or "").replace("_", "")
+    fault = None if canonical else "dropped_tag" if kind == "speech" else "alias" if alias else "spelling"
+    return Mark(kind=kind, start=start, end=end, closes=closes, empty=empty, fault=fault)
+
+
+def _break(start: int, *, letters: str, named: tuple[str, int] | None, closes: bool, at: int) -> Mark | None:
+    """A known name whose `>` never came: the mark ends behind the name, and what follows is inside it."""
+    if named:
+        kind = _kind(named[0])
+        end = named[1]
+    else:
+        kind, end = _kind(letters), at
+    return None if kind is None else Mark(kind=kind, start=start, end=end, closes=closes, fault="unclosed_tag")
