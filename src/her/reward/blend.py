@@ -1,8 +1,8 @@
 """BlendJudge: a logistic regression on differences of features and likelihoods.
 
-Owns fitting, the fitted record and its use. There is no intercept and every input is a difference of the two candidates,
-so the two orders agree by construction. It is the cheapest trained judge there is: a few numbers that a person can read,
-fitted on a few dozen labelled pairs, and a floor that a trained language model has to beat.
+Owns fitting, the fitted record and its use. There is no intercept and every input is a difference of the two
+candidates, so the two orders agree by construction. It is the cheapest trained judge there is: a few numbers that a
+person can read, fitted on a few dozen labelled pairs, and a floor that a trained language model has to beat.
 """
 
 from collections.abc import Sequence
@@ -154,9 +154,7 @@ async def fit_blend(
             best = (loss, ridge, margins_N)
     assert best is not None
     _, ridge, margins_N = best
-    right = [
-        1.0 - abs(y - (0.5 if abs(m) <= tie_band else float(m > 0))) for y, m in zip(y_N, margins_N, strict=True)
-    ]
+    right = [1.0 - abs(y - (0.5 if abs(m) <= tie_band else float(m > 0))) for y, m in zip(y_N, margins_N, strict=True)]
     return BlendModel(
         inputs=inputs(scored=scorer is not None),
         weights=tuple(float(w) for w in ridge_logistic(x_NP, y_N, ridge=ridge)),
@@ -168,9 +166,7 @@ async def fit_blend(
         scorer_fingerprint=None if scorer is None else scorer.fingerprint,
         n=len(kept),
         seed=seed,
-        cross_validated=clustered_mean(
-            [float(r) for r in right], [p.comparison.scene.id for p, _ in kept], seed=seed
-        ),
+        cross_validated=clustered_mean([float(r) for r in right], [p.comparison.scene.id for p, _ in kept], seed=seed),
     )
 
 

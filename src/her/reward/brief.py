@@ -1,8 +1,8 @@
 """Brief: how much of a comparison a judge is shown.
 
-A judge of 135 million parameters reads 450 tokens, not a chapter. What is left out, and which principles are listed, is
-decided here and nowhere else, from the pack and the place alone, so that the prompt a judge was trained on is the prompt
-it is asked with. Knows nothing of prompt text (`renderers.judging`) or of models.
+A judge of 135 million parameters reads 450 tokens, not a chapter. What is left out, and which principles are listed,
+is decided here and nowhere else, from the pack and the place alone, so that the prompt a judge was trained on is the
+prompt it is asked with. Knows nothing of prompt text (`renderers.judging`) or of models.
 """
 
 from typing import Literal

@@ -1,13 +1,14 @@
 """Features: what can be counted in a reply without asking a model.
 
-Each is a number of one reply at one place; a judge uses differences of them, so that neither order is favoured. They are
-crude on purpose: cheap enough for every sample of a training run, and legible, so that a person can see what a blend
-rewards. A policy can learn to please any of them; that is why a held-out judge examines it. Hidden layers of other
-characters are read here only to notice that a reply knows what its speaker cannot.
+Each is a number of one reply at one place; a judge uses differences of them, so that neither order is favoured. They
+are crude on purpose: cheap enough for every sample of a training run, and legible, so that a person can see what a
+blend rewards. A policy can learn to please any of them; that is why a held-out judge examines it. Hidden layers of
+other characters are read here only to notice that a reply knows what its speaker cannot.
 """
 
 import math
 from importlib import resources
+from itertools import pairwise
 
 from her.reward.gates import GateConfig, runs, turn_faults, words
 from her.schema import Comparison, Scene, Turn
@@ -39,13 +40,6 @@ NAMES = (
 )
 """Every feature, sorted; `features` returns them in this order."""
 
-_STOP = frozenset(
-    """a about after all am an and any are as at be been before but by can come could did do does down for from get go
-    good had has have he her here him his how i i'll i'm if in into is it it's its just know let like little look made make
-    man me more much must my never no not now of on one only or other our out over own said say see shall she should so
-    some such take than that that's the their them then there these they thing think this time to too two up upon us very
-    want was way we well went were what when where which while who why will with would you you're your""".split()
-)
 _NOISE = "*#{}[]<>|_`=~"
 _SPEAKS = ("says", "said", "replies", "replied", "asks", "asked", "answers", "answered", "blushes", "nods", "smiles",
            "laughs", "feels", "agrees", "weeps", "gasps", "cries", "whispers")  # fmt: skip
@@ -84,7 +78,7 @@ def features(place: Comparison, reply: Turn) -> tuple[float, ...]:
         "own_secret": _secret(said_words, own.background or "", known),
         "puppets": _puppets(shown, others),
         "question": float(kinds["speech"].rstrip().endswith("?")),
-        "repeats_itself": 1.0 - len(set(zip(body_words, body_words[1:], strict=False))) / max(1, n - 1),
+        "repeats_itself": 1.0 - len(set(pairwise(body_words))) / max(1, n - 1),
         "stranger_secret": _secret(
             body_words,
             " ".join(f"{scene.character(o).background or ''} {scene.character(o).motivation or ''}" for o in others),
@@ -105,7 +99,7 @@ def _known(scene: Scene, history: tuple[Turn, ...], me: str) -> set[str]:
 
 
 def _content(text: str) -> set[str]:
-    return {w for w in words(text) if len(w) > 3 and w not in _STOP}
+    return {w for w in words(text) if len(w) > 3 and w not in _lexicon("stop")}
 
 
 def _share(found: list[str], wanted: set[str]) -> float:
@@ -140,7 +134,8 @@ def _puppets(shown: str, others: list[str]) -> float:
 
 def _narrates(speech: str, me: str) -> float:
     """Does the speaker's own name stand in its speech with a verb of telling, as a narrator would write?"""
-    return float(any(f"{n} {v}" in speech for n in {me, me.split()[0]} for v in (*_SPEAKS, "was", "looks", "looked", "is")))
+    verbs = (*_SPEAKS, "was", "is", "looks", "looked")
+    return float(any(f"{name} {verb}" in speech for name in {me, me.split()[0]} for verb in verbs))
 
 
 def _phrases(text: str, name: str) -> float:

@@ -1,9 +1,9 @@
 """Gates: what loses a game before it is played.
 
-Owns the faults that need no judge: text that is not one well-formed turn of the right speaker, nothing that others could
-see or hear, far too long, hidden text said aloud, the same sentence over and over. A gated reply never reaches the judge,
-so nothing it says can sway one, and gates are named so that a run shows what its policy gets wrong. Grammar faults come
-from `renderers.wellformed`; this file adds those that need the scene or the turn as a whole.
+Owns the faults that need no judge: text that is not one well-formed turn of the right speaker, nothing that others
+could see or hear, far too long, hidden text said aloud, the same sentence over and over. A gated reply never reaches
+the judge, so nothing it says can sway one, and gates are named so that a run shows what its policy gets wrong.
+Grammar faults come from `renderers.wellformed`; this file adds those that need the scene or the turn as a whole.
 """
 
 import re
@@ -14,7 +14,7 @@ from pydantic import Field
 from her.renderers import wellformed
 from her.schema import Record, RLPrompt, Turn, Viewer
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _SENTENCE = re.compile(r"[^.!?\n]+")
 
 
@@ -81,7 +81,7 @@ def turn_faults(turn: Turn, *, config: GateConfig) -> list[str]:
 
 def words(text: str) -> list[str]:
     """Words in lower case, without punctuation."""
-    return _WORD.findall(text.lower().replace("’", "'"))
+    return _WORD.findall(text.lower().replace("\u2019", "'"))
 
 
 def runs(text: str, n: int) -> set[tuple[str, ...]]:

@@ -1,8 +1,8 @@
 """The Judge protocol, and what two orders of one question come to.
 
-A judge answers one comparison in the order given. `both_orders` asks it both ways round: orders that disagree are a tie
-and are counted as inconsistent; an order that could not be read leaves the question unread. HER's own code asks one order
-only and so cannot tell a preference from a habit of position (HER §4.8).
+A judge answers one comparison in the order given. `both_orders` asks it both ways round: orders that disagree are a
+tie and are counted as inconsistent; an order that could not be read leaves the question unread. HER's own code asks
+one order only and so cannot tell a preference from a habit of position (HER §4.8).
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,8 @@ class Judge(Protocol):
     fingerprint: str
     """What judges: model, prompt and settings. Part of manifests; no secrets."""
     positional: bool
-    """May the answer depend on the order of the candidates? False only where the order cannot matter by construction."""
+    """May the answer depend on the order of the candidates? False only where the order cannot matter by
+    construction."""
 
     async def judge(self, comparisons: Sequence[Comparison]) -> list[Verdict]:
         """One verdict per comparison, in order."""

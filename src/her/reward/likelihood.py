@@ -15,9 +15,9 @@ from her.reward.brief import Brief
 from her.schema import Character, Comparison, Message, Scene, Turn, Viewer
 
 View = Literal["persona", "stranger", "nowhere"]
-"""persona: the character's own chat. stranger: the same history, but nothing is known of anyone. nowhere: a stranger, and
-nothing was said before. persona - stranger is what the character explains of a reply; stranger - nowhere, what the
-conversation explains."""
+"""persona: the character's own chat. stranger: the same history, but nothing is known of anyone. nowhere: a stranger,
+and nothing was said before. persona - stranger is what the character explains of a reply; stranger - nowhere, what
+the conversation explains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

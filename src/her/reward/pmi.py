@@ -1,8 +1,8 @@
 """PMIJudge: the reply that its character explains better wins.
 
-Pointwise mutual information of reply and persona, log p(reply | character's chat) - log p(reply | a stranger's chat, same
-history). It needs no training and no verdict to parse, and cannot depend on the order of the candidates. It measures fit
-to the persona and nothing else: it does not see lies, leaks or dullness.
+Pointwise mutual information of reply and persona, log p(reply | character's chat) - log p(reply | a stranger's chat,
+same history). It needs no training and no verdict to parse, and cannot depend on the order of the candidates. It
+measures fit to the persona and nothing else: it does not see lies, leaks or dullness.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,9 @@ class PMIJudge:
         self, scorer: Scorer, *, per_token: bool = True, tie_band_nats: float = 0.0, brief: Brief = FULL
     ) -> None:
         self.name = f"pmi:{scorer.name}"
-        self.fingerprint = sha256_text(f"pmi {scorer.fingerprint} {per_token} {tie_band_nats} {brief.model_dump_json()}")
+        self.fingerprint = sha256_text(
+            f"pmi {scorer.fingerprint} {per_token} {tie_band_nats} {brief.model_dump_json()}"
+        )
         self._scorer = scorer
         self._per_token = per_token
         self._tie_band_nats = tie_band_nats

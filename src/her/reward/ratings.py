@@ -1,8 +1,8 @@
 """Ratings: from games to one number per reply, and how much of that number to believe.
 
-Ridge Bradley-Terry: P(first beats second) = sigmoid(theta_first - theta_second + position), a tie counting half a win for
-each. The ridge is a Gaussian prior on theta: it keeps a reply that won all of its few games finite, and centres a group.
-Games that were not read are simply not there. Newton's method; the problem is convex.
+Ridge Bradley-Terry: P(first beats second) = sigmoid(theta_first - theta_second + position), a tie counting half a win
+for each. The ridge is a Gaussian prior on theta: it keeps a reply that won all of its few games finite, and centres a
+group. Games that were not read are simply not there. Newton's method; the problem is convex.
 
 Shrinkage answers the question that group-std normalisation begs: do these replies differ at all? The variance of the
 ratings is compared with the variance that equal replies would show by chance in the same games (positive-part empirical
@@ -11,6 +11,7 @@ Bayes, James & Stein); what chance explains is taken off.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,9 +54,7 @@ def bradley_terry(
         if fit_position:
             design[r, size] = 1.0
     solution = ridge_logistic(design, np.array([s for _, _, s in rows]), ridge=ridge)
-    strengths = tuple(
-        tuple(float(x) for x in solution[int(a) : int(b)]) for a, b in zip(starts, starts[1:], strict=False)
-    )
+    strengths = tuple(tuple(float(x) for x in solution[int(a) : int(b)]) for a, b in pairwise(starts))
     return Ratings(strengths=strengths, position=float(solution[size]) if fit_position else 0.0)
 
 

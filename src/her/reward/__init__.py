@@ -1,0 +1,36 @@
+"""How replies are compared and what a comparison is worth: principles, judges, games, ratings, gates."""
+
+from her.reward.brief import FULL, SMALL, Brief
+from her.reward.games import Game, circulant
+from her.reward.gates import GateConfig, Gated, gate
+from her.reward.group import GroupConfig, GroupReward, RewardedReply
+from her.reward.judge import Joint, Judge, both_orders
+from her.reward.measure import JudgeReport, measure, select
+from her.reward.pack import Pack, load_pack
+from her.reward.parts import Parts, parts
+from her.reward.ratings import bradley_terry
+
+__all__ = [
+    "FULL",
+    "SMALL",
+    "Brief",
+    "Game",
+    "GateConfig",
+    "Gated",
+    "GroupConfig",
+    "GroupReward",
+    "Joint",
+    "Judge",
+    "JudgeReport",
+    "Pack",
+    "Parts",
+    "RewardedReply",
+    "both_orders",
+    "bradley_terry",
+    "circulant",
+    "gate",
+    "load_pack",
+    "measure",
+    "parts",
+    "select",
+]

@@ -1,0 +1,77 @@
+"""What a judge's name means: `MODEL`, `label:MODEL`, `pmi:MODEL`, `blend:FILE` or `controls:longer`.
+
+Owns opening judges and the `brief.json` beside a trained one. Model names are `llm.names`'s; engines load only when a
+name asks for them.
+"""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from her.errors import VerdictError
+from her.llm.model import ChatModel
+from her.llm.names import open_model, open_scorer
+from her.reward.blend import BlendJudge, load_blend
+from her.reward.brief import FULL, SMALL, Brief
+from her.reward.generative import GenerativeJudge
+from her.reward.judge import Judge
+from her.reward.measure import LongerJudge
+from her.reward.pack import Pack
+from her.reward.pmi import PMIJudge
+from her.store import read_text, write_json
+
+FORMS = "MODEL (writes its verdict)  label:MODEL (one token)  pmi:MODEL  blend:FILE  controls:longer"
+_BRIEF = "brief.json"
+
+
+def open_judge(name: str, pack: Pack, *, brief: Brief | None = None, model: ChatModel | None = None) -> Judge:
+    """Open a judge by name. `model` replaces what a generative judge would open (a ledgered or shared one).
+
+    A trained judge (`run:DIR`) is asked with the brief it was trained with; a given `brief` that differs is refused.
+    Without either, embedded models get the small brief and all others the full one.
+    """
+    kind, colon, rest = name.partition(":")
+    if name == "controls:longer":
+        return LongerJudge()
+    if kind == "blend" and colon:
+        fitted = load_blend(Path(rest))
+        return BlendJudge(fitted, scorer=None if fitted.scorer is None else open_scorer(fitted.scorer))
+    if kind == "pmi" and colon:
+        return PMIJudge(open_scorer(rest), brief=brief or _default(rest))
+    label = kind == "label"
+    target = rest if label and colon else name
+    if target.startswith("run:"):
+        folder = judge_folder(Path(target.removeprefix("run:")))
+        target, trained = f"run:{folder}", load_brief(folder)
+        if trained is not None and brief is not None and brief != trained:
+            raise VerdictError(f"{folder}: this judge was trained with another brief; ask it with its own")
+        brief = trained or brief
+    shown = brief or _default(target)
+    if label:
+        shown = Brief.model_validate({**shown.model_dump(), "verdict_style": "label"})
+    return GenerativeJudge(model or open_model(target), pack, brief=shown)
+
+
+def judge_folder(folder: Path) -> Path:
+    """A run's root stands for the judge trained in it."""
+    return folder / "judge" / "model" if (folder / "judge" / "model").is_dir() else folder
+
+
+def save_brief(folder: Path, brief: Brief) -> None:
+    """Store what a judge was trained to be shown, beside it."""
+    write_json(folder / _BRIEF, brief.model_dump(mode="json"))
+
+
+def load_brief(folder: Path) -> Brief | None:
+    """The stored brief of a trained judge; None where the folder has none."""
+    path = folder / _BRIEF
+    if not path.is_file():
+        return None
+    try:
+        return Brief.model_validate_json(read_text(path))
+    except ValidationError as e:
+        raise VerdictError(f"{path}: not a brief: {e.errors()[0]['msg']}; train the judge again") from e
+
+
+def _default(model: str) -> Brief:
+    return SMALL if model.startswith(("local:", "run:")) else FULL
