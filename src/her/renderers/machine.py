@@ -9,11 +9,11 @@ their names; an unclosed block stays hidden to the end. The hard case is the orp
 </role_thinking>Hello.`, usual where the opening was lost or was part of a prompt. Text cannot be unsaid, so:
 
 * Visible text (speech and actions) is *held back* until the next hidden block opens or the turn ends. Only then is it
-  certain that it was not the inside of a thought whose opening was lost: a hidden closing tag without an opening hides all
-  that is held, name prefix excepted.
+  certain that it was not the inside of a thought whose opening was lost: a hidden closing tag without an opening hides
+  all that is held, name prefix excepted.
 * What a hidden opening released stays released. To hide that too would mean that no stream says a word before its end.
-* `eager` is the bargain for a person at a screen: once the speaker has named itself, or has opened *and* closed a hidden
-  block in this turn, it has shown that it writes both ends, and text goes out as it comes. A later orphan close is
+* `eager` is the bargain for a person at a screen: once the speaker has named itself, or has opened *and* closed a
+  hidden block in this turn, it has shown that it writes both ends, and text goes out as it comes. A later orphan close is
   counted and hides only what is not out yet. Whoever must not learn a secret is never read to eagerly.
 
 Events depend on the text alone, never on how it was cut into chunks (eager or not).

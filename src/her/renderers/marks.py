@@ -1,9 +1,9 @@
 # ruff: noqa: RUF001 -- look-alike characters are what this file is about
 """The spelling of tags: what counts as a mark in a stream of text, however badly it was written.
 
-Owns the alias table and one function, `match`, that says of a place in a text: here is a mark, here is none, or more text
-is needed to know. Knows nothing of turns, nesting or viewers. `match` looks only forward and its answer, once given, does
-not change when more text arrives: that is what lets a stream and a whole text be read alike.
+Owns the alias table and one function, `match`, that says of a place in a text: here is a mark, here is none, or more
+text is needed to know. Knows nothing of turns, nesting or viewers. `match` looks only forward and its answer, once
+given, does not change when more text arrives: that is what lets a stream and a whole text be read alike.
 
 Forgiven: case, spaces, attributes, zero-width characters, full-width and look-alike letters, HTML escapes, a missing
 `>`, and the names other models and HER's own releases use. Unknown tags, `3 < 5`, `<3` and `<b>` are plain text.
@@ -16,8 +16,8 @@ from functools import lru_cache
 from typing import Literal
 
 Kind = Literal["system", "thought", "think", "action", "speech", "control"]
-"""`think`: a name that means system thinking where it opens a turn and a thought elsewhere. `speech` and `control` marks
-are dropped and what they enclose is kept."""
+"""`think`: a name that means system thinking where it opens a turn and a thought elsewhere. `speech` and `control`
+marks are dropped and what they enclose is kept."""
 
 CANONICAL: dict[str, str] = {
     "system": "system_thinking",
@@ -26,7 +26,7 @@ CANONICAL: dict[str, str] = {
 }
 _NAMES: dict[str, Kind] = {
     **dict.fromkeys(
-        ("systemthinking", "systemthink", "systemthinker", "systemthought", "systemthoughts", "systhinking", "systhink"),
+        ("systemthinking", "systemthink", "systemthought", "systemthoughts", "systhinking", "systhink"),
         "system",
     ),
     **dict.fromkeys(

@@ -22,8 +22,8 @@ class Piece(Record):
 class StreamReader:
     """Feed it chunks; it returns what the viewer may see as soon as that is certain (see `machine`).
 
-    `prefill` is text that the prompt already put in the speaker's mouth. `eager` is for a reader who wants words as they
-    come, and is refused to everyone else.
+    `prefill` is text that the prompt already put in the speaker's mouth. `eager` is for a reader who wants words as
+    they come, and is refused to everyone else.
     """
 
     def __init__(self, viewer: Viewer, *, speaker: str, prefill: str = "", eager: bool = False) -> None:

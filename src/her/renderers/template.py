@@ -8,7 +8,7 @@ import re
 from functools import cache
 from importlib import resources
 
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
 @cache
