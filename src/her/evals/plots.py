@@ -7,10 +7,12 @@ setting; text stays text; equal data give equal bytes (fixed salt, no date). Imp
 import io
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from her.evals.run_report import PolicyStep, RunReport
 from her.stats import Estimate
@@ -19,7 +21,7 @@ from her.stats import Estimate
 _INK, _LINE = "#010203", "#010204"
 _SERIES = ("#010205", "#010206", "#010207", "#010208")
 _VARIABLES = {_INK: "currentColor", _LINE: "var(--line)"} | {c: f"var(--s{i + 1})" for i, c in enumerate(_SERIES)}
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # a policy may be called $x$
     "font.size": 10,
@@ -123,7 +125,7 @@ def _line(axes: Axes, steps: Sequence[PolicyStep], values: list[float | None], t
         return
     marker = "o" if len(known) < 25 else ""
     axes.plot([x for x, _ in known], [v for _, v in known], color=_SERIES[0], lw=1.6, marker=marker, ms=3)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
 
 
 def _bars(axes: Axes, x: list[float], estimates: list[Estimate], color: str, *, label: str) -> None:

@@ -70,10 +70,14 @@ class Actor:
         *,
         turn_id: str,
         viewer: Viewer,
+        eager: bool = False,
         sample_index: int = 0,
     ) -> AsyncIterator[Piece | Spoken]:
-        """The same turn as it is written: pieces that `viewer` may see, then the whole as a `Spoken`."""
-        reader = StreamReader(viewer, speaker=character)
+        """The same turn as it is written: pieces that `viewer` may see, then the whole as a `Spoken`.
+
+        `eager` is for a reader outside the scene who wants words before they are certain (see `StreamReader`).
+        """
+        reader = StreamReader(viewer, speaker=character, eager=eager)
         shows_reasoning = _sees_system_thinking(viewer, character)
         text: list[str] = []
         reasoning: list[str] = []
@@ -81,9 +85,9 @@ class Actor:
         usage: Usage | None = None
         async for delta in self.model.stream(self._request(scene, history, character, sample_index)):
             if delta.reasoning:
-                reasoning.append(delta.reasoning)
                 if shows_reasoning:
-                    yield Piece(kind="system_thinking", text=delta.reasoning)
+                    yield Piece(kind="system_thinking", text=delta.reasoning, opens=not reasoning)
+                reasoning.append(delta.reasoning)
             if delta.text:
                 text.append(delta.text)
                 for piece in reader.feed(delta.text):
