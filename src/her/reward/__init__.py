@@ -1,6 +1,6 @@
 """How replies are compared and what a comparison is worth: principles, judges, games, ratings, gates."""
 
-from her.reward.brief import FULL, SMALL, Brief
+from her.reward.brief import Brief
 from her.reward.games import Game, circulant
 from her.reward.gates import GateConfig, Gated, gate
 from her.reward.group import GroupConfig, GroupReward, RewardedReply
@@ -11,8 +11,6 @@ from her.reward.parts import Parts, parts
 from her.reward.ratings import bradley_terry
 
 __all__ = [
-    "FULL",
-    "SMALL",
     "Brief",
     "Game",
     "GateConfig",

@@ -11,6 +11,7 @@ from collections import Counter
 
 from pydantic import Field
 
+from her.llm.model import FinishReason
 from her.renderers import wellformed
 from her.schema import Record, RLPrompt, Turn, Viewer
 
@@ -41,7 +42,7 @@ class Gated(Record):
     turn: Turn | None
 
 
-def gate(text: str, prompt: RLPrompt, *, finish_reason: str, config: GateConfig) -> Gated:
+def gate(text: str, prompt: RLPrompt, *, finish_reason: FinishReason | None, config: GateConfig) -> Gated:
     """Check one sampled reply of `prompt.character`."""
     others = tuple(n for n in prompt.scene.names() if n != prompt.character)
     form = wellformed.check(

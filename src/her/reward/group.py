@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from her.errors import VerdictError
+from her.llm.model import FinishReason
 from her.reward import games as schedules
 from her.reward.games import ANCHOR, Game, ScheduleName
 from her.reward.gates import GateConfig, gate
@@ -64,7 +65,7 @@ class GroupReward:
         self.config = config or GroupConfig()
 
     async def __call__(
-        self, prompt: RLPrompt, texts: Sequence[str], finish_reasons: Sequence[str]
+        self, prompt: RLPrompt, texts: Sequence[str], finish_reasons: Sequence[FinishReason | None]
     ) -> list[RewardedReply]:
         if len(texts) != len(finish_reasons):
             raise VerdictError(f"{len(texts)} replies but {len(finish_reasons)} finish reasons; the group is damaged")

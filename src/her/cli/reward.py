@@ -1,0 +1,150 @@
+"""`her reward`: principle packs, and what a judge is worth."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from her.reward.measure import JudgeReport
+    from her.schema import Preference
+    from her.stats import Estimate
+
+app = typer.Typer(no_args_is_help=True, help="Principles, judges and what they are worth.")
+principles = typer.Typer(no_args_is_help=True, help="Principle packs: the rules by which replies are compared.")
+app.add_typer(principles, name="principles")
+
+PackFile = Annotated[Path | None, typer.Argument(help="A pack in TOML; without one, the shipped pack.")]
+
+
+@principles.command("show")
+def show(pack: PackFile = None) -> None:
+    """Print a pack, by dimension."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from her.reward.pack import load_pack
+    from her.schema import DIMENSIONS
+
+    loaded = load_pack(pack)
+    table = Table(title=f"{loaded.name} {loaded.version} ({loaded.hash[:12]})", show_lines=False)
+    for column in ("dimension", "principle", "kind", "level", "definition"):
+        table.add_column(column, overflow="fold")
+    for dimension in DIMENSIONS:
+        for p in (p for p in loaded.principles if p.dimension == dimension):
+            kind = "veto" if p.polarity == "negative" else "weighed"
+            table.add_row(p.dimension, p.name, kind, p.level, p.definition)
+    Console().print(table)
+
+
+@principles.command("check")
+def check(pack: PackFile = None) -> None:
+    """Read a pack and say what is in it; a broken one is refused with file, entry and reason."""
+    from her.reward.pack import load_pack
+    from her.schema import DIMENSIONS
+
+    loaded = load_pack(pack)
+    vetoes = sum(p.polarity == "negative" for p in loaded.principles)
+    missing = [d for d in DIMENSIONS if all(p.dimension != d for p in loaded.principles)]
+    typer.echo(
+        f"{loaded.name} {loaded.version}: {len(loaded.principles)} principles, {vetoes} vetoes, "
+        f"{len(DIMENSIONS) - len(missing)} of {len(DIMENSIONS)} dimensions, hash {loaded.hash[:12]}"
+    )
+    if missing:
+        typer.echo(f"no principle for: {', '.join(missing)}")
+
+
+@app.command()
+def bench(
+    judge: Annotated[
+        list[str],
+        typer.Option(help="MODEL, label:MODEL, pmi:MODEL, blend:FILE or controls:longer; repeat it to compare."),
+    ],
+    pairs: Annotated[str, typer.Option(help="A JSONL file of labelled pairs, or `shipped`.")] = "shipped",
+    pack: Annotated[Path | None, typer.Option(help="A principle pack; without one, the shipped pack.")] = None,
+    part: Annotated[str, typer.Option(help="all, train, choose or test: the seeded parts by scene.")] = "all",
+    seed: Annotated[int, typer.Option(help="Seed of the parts and the intervals.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the reports as JSON lines.")] = False,
+) -> None:
+    """Measure judges on labelled pairs, both orders: accuracy, consistency, unread, taste for length."""
+    from her.reward.measure import measure
+    from her.reward.names import open_judge
+    from her.reward.pack import load_pack
+
+    chosen = _pairs(pairs, part=part, seed=seed)
+    loaded = load_pack(pack)
+    judges = [open_judge(name, loaded) for name in judge]
+
+    async def run() -> "list[JudgeReport]":
+        return [await measure(one, chosen, seed=seed) for one in judges]
+
+    reports = asyncio.run(run())
+    if as_json:
+        for report in reports:
+            typer.echo(report.model_dump_json())
+    else:
+        _print(reports)
+
+
+def _pairs(pairs: str, *, part: str, seed: int) -> "tuple[Preference, ...]":
+    from her.errors import InputError
+    from her.reward.parts import parts
+    from her.schema import Preference
+    from her.store import read_jsonl, read_text
+    from her.story import load_pairs
+
+    if pairs == "shipped":
+        found = load_pairs()
+    else:
+        read_text(Path(pairs))  # a missing, empty or binary file is the user's, not a stage's
+        found = read_jsonl(Path(pairs), Preference)
+    if not found:
+        raise InputError(f"{pairs} holds no labelled pairs; give a file with one Preference a line")
+    if part == "all":
+        return tuple(found)
+    dealt = parts(found, seed=seed)
+    if part not in ("train", "choose", "test"):
+        raise InputError(f"no such part: {part!r}; one of all, train, choose, test")
+    picked: tuple[Preference, ...] = getattr(dealt, part)
+    return picked
+
+
+def _print(reports: "list[JudgeReport]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{reports[0].pairs} labelled pairs, each asked in both orders; 95% intervals")
+    table.add_column("")
+    rows: list[tuple[str, list[str]]] = [
+        ("accuracy", [_text(r.accuracy) for r in reports]),
+        ("asked once", [_text(r.one_order) for r in reports]),
+        ("same winner in both orders", [_consistency(r) for r in reports]),
+        ("won by whoever stood first", [_text(r.first_place) for r in reports]),
+        ("ties", [_text(r.ties) for r in reports]),
+        ("unread", [_text(r.unread) for r in reports]),
+        ("longer reply wins", [_text(r.longer_wins) for r in reports]),
+        ("longer reply labelled better", [_text(r.longer_labelled) for r in reports]),
+    ]
+    for report in reports:
+        table.add_column(report.judge, overflow="fold")
+    for name, cells in rows:
+        table.add_row(name, *cells)
+    names = sorted({p.principle for r in reports for p in r.principles})
+    table.add_section()
+    for name in names:
+        found = [next((p.accuracy for p in r.principles if p.principle == name), None) for r in reports]
+        table.add_row(
+            f"  {name}", *("-" if e is None or e.value is None else f"{e.value:.2f} (n={e.n})" for e in found)
+        )
+    Console().print(table)
+
+
+def _text(estimate: "Estimate") -> str:
+    if estimate.value is None:
+        return "no data"
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}] n={estimate.n}"
+
+
+def _consistency(report: "JudgeReport") -> str:
+    return _text(report.swap_consistency) if report.positional else "1 by construction"
