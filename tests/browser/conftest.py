@@ -42,7 +42,7 @@ class Varied:
 
     async def reply(self, request: Request) -> Reply:
         reply = await self._inner.reply(request)
-        who = request.messages[0].content.split("You are ", 1)[1].split(" ", 1)[0].strip(".,\n")
+        who = request.messages[0].content.partition("You are ")[2].partition(".")[0]
         return reply.model_copy(update={"text": reply.text.replace("NAME", who)})
 
     async def close(self) -> None:
@@ -110,7 +110,8 @@ def exam(scenes: list[Scene]) -> ExamResult:
     sft = Varied(
         "sft",
         [
-            f"{plan}NAME: <role_thinking>He is fishing.</role_thinking><role_action>trims the wick</role_action>It burned.",
+            f"{plan}NAME: <role_thinking>He is fishing.</role_thinking><role_action>trims the wick</role_action>"
+            "It burned.",
             f"{plan}NAME: <role_action>turns to the window</role_action>Ask the river, not me.",
             f"{plan}NAME: I have said what I have to say.",
             f"{plan}NAME: <role_thinking>I never wanted to light that lamp again</role_thinking>"

@@ -92,9 +92,9 @@ def _games(w: WinRate) -> str:
     if rate.value is None or rate.low is None or rate.high is None:
         return f"No game of {w.policy} against {w.against} could be read ({_count(w.pairs, 'pair')})."
     if rate.low > 0.5:
-        meaning = "better than even"
+        meaning = "better than even in this judge's eyes"
     elif rate.high < 0.5:
-        meaning = "worse than even"
+        meaning = "worse than even in this judge's eyes"
     else:
         meaning = "the interval holds one half, so no difference is shown"
     return f"Win rate of {w.policy} against {w.against}: {_percent(rate)}: {meaning}."

@@ -53,8 +53,8 @@ class PolicyMetrics(Record):
     """Share of readable replies in which the lenient reader had to repair something."""
     words: Estimate
     """Mean visible words of readable replies, resampled by scene."""
-    layouts: LayoutStats | None
-    """Orders of thought, action and speech; None where nothing could be read."""
+    layouts: LayoutStats
+    """Orders of thought, action and speech."""
     mean_completion_tokens: float | None
     """Tokens written per reply; None where no engine counted them."""
 
@@ -95,6 +95,6 @@ def measure(policy: str, replies: Sequence[Reply], *, seed: int) -> PolicyMetric
         words=clustered_mean(
             [float(r.words) for r in read if r.words is not None], [r.cluster for r in read], seed=seed
         ),
-        layouts=layout_stats(turns) if turns else None,
+        layouts=layout_stats(turns),
         mean_completion_tokens=sum(counted) / len(counted) if counted else None,
     )

@@ -47,7 +47,7 @@ def loss_plot(report: RunReport) -> str | None:
     if report.sft is None or not report.sft.loss:
         return None
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, 2.8))
+        figure = Figure(figsize=(8.6, 3.0))
         axes = figure.subplots()
         steps = [p.step for p in report.sft.loss]
         axes.plot(steps, [p.loss for p in report.sft.loss], color=_SERIES[0], lw=1.8, label="training")
@@ -70,12 +70,12 @@ def policy_plot(report: RunReport) -> str | None:
         ("mean reward", [s.reward for s in steps]),
         ("replies without a reward", [float(s.unread) for s in steps]),
         ("layout entropy (bits)", [s.entropy_bits for s in steps]),
-        ("share of the commonest layout", [s.top_layout_share for s in steps]),
+        ("share of the top layout", [s.top_layout_share for s in steps]),
         ("visible words", [s.words for s in steps]),
         ("well-formed share", [s.well_formed for s in steps]),
     ]
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, 4.4))
+        figure = Figure(figsize=(8.6, 4.6))
         grid = figure.subplots(2, 3, squeeze=False)
         for number, (axes, (title, values)) in enumerate(zip(grid.flat, panels, strict=True)):
             _line(axes, steps, values, title)
@@ -90,7 +90,7 @@ def well_formed_plot(report: RunReport) -> str | None:
         return None
     groups = [("held-out prompts", report.eval.single), ("played scenes", report.eval.scenes)]
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, 0.9 + 0.55 * len(report.eval.policies)))
+        figure = Figure(figsize=(8.6, 0.9 + 0.55 * len(report.eval.policies)))
         axes = figure.subplots()
         for number, (label, metrics) in enumerate(g for g in groups if g[1]):
             known = [m for m in metrics if m.well_formed.value is not None]
@@ -109,7 +109,7 @@ def win_rate_plot(report: RunReport) -> str | None:
     if not known:
         return None
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, 0.9 + 0.4 * len(known)))
+        figure = Figure(figsize=(8.6, 0.9 + 0.4 * len(known)))
         axes = figure.subplots()
         axes.axvline(0.5, color=_INK, lw=1, ls=(0, (4, 3)))
         _points(axes, [float(i) for i in range(len(known))], [w.rate for w in known], _SERIES[0], None)
