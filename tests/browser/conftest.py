@@ -279,3 +279,8 @@ def run_report(name: str = "quickstart") -> RunReport:
 @pytest.fixture(scope="session")
 def report() -> RunReport:
     return run_report()
+
+
+@pytest.fixture(scope="session")
+def hostile() -> str:
+    return HOSTILE
