@@ -2,6 +2,8 @@
 
 from her.evals.exam import ExamConfig, ExamResult, PlayedScene, examine
 from her.evals.metrics import PolicyMetrics, Reply, measure
+from her.evals.report import write_report
+from her.evals.run_report import RunReport
 from her.evals.winrate import Game, Judge, WinRate, win_rate
 
 __all__ = [
@@ -12,8 +14,10 @@ __all__ = [
     "PlayedScene",
     "PolicyMetrics",
     "Reply",
+    "RunReport",
     "WinRate",
     "examine",
     "measure",
     "win_rate",
+    "write_report",
 ]

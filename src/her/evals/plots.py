@@ -96,7 +96,7 @@ def well_formed_plot(report: RunReport) -> str | None:
             known = [m for m in metrics if m.well_formed.value is not None]
             rows = [report.eval.policies.index(m.policy) + (number - 0.5) * 0.22 for m in known]
             _points(axes, rows, [m.well_formed for m in known], _SERIES[number], label)
-        _rows(axes, list(report.eval.policies), "share of well-formed replies")
+        _rows(axes, [_short(p) for p in report.eval.policies], "share of well-formed replies")
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         return _svg(figure, "wellformed")
 
@@ -113,7 +113,9 @@ def win_rate_plot(report: RunReport) -> str | None:
         axes = figure.subplots()
         axes.axvline(0.5, color=_INK, lw=1, ls=(0, (4, 3)))
         _points(axes, [float(i) for i in range(len(known))], [w.rate for w in known], _SERIES[0], None)
-        _rows(axes, [f"{w.policy} against {w.against}" for w in known], "win rate (ties count one half)")
+        _rows(
+            axes, [f"{_short(w.policy)} against {_short(w.against)}" for w in known], "win rate (ties count one half)"
+        )
         return _svg(figure, "winrate")
 
 
@@ -142,6 +144,11 @@ def _rows(axes: Axes, names: list[str], label: str) -> None:
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
     axes.set_xlabel(label)
+
+
+def _short(name: str, limit: int = 24) -> str:
+    """A label that leaves room for the plot; the tables have the whole name."""
+    return name if len(name) <= limit else f"{name[: limit - 1]}…"
 
 
 def _values(estimates: list[Estimate]) -> list[float]:
