@@ -2,7 +2,7 @@
 
 from her.simulation.actor import Actor, Spoken
 from her.simulation.environment import Environment
-from her.simulation.next_speaker import END_CHAT, Call, NextSpeaker
+from her.simulation.next_speaker import Call, NextSpeaker
 from her.simulation.play import Move, Played, play
 
-__all__ = ["END_CHAT", "Actor", "Call", "Environment", "Move", "NextSpeaker", "Played", "Spoken", "play"]
+__all__ = ["Actor", "Call", "Environment", "Move", "NextSpeaker", "Played", "Spoken", "play"]
