@@ -28,7 +28,7 @@ def test_bench_prints_a_column_per_judge(tmp_path: Path) -> None:
     write_jsonl(pairs, [preference(turn("a b"), turn("a"), "cand_1", id=f"c{i}") for i in range(3)])
     script = tmp_path / "judge.jsonl"
     script.write_text(json.dumps({"text": '{"findings":[],"better_response":"cand_1"}'}) + "\n")
-    arguments = ["bench", "--judge", "controls:longer", "--judge", f"scripted:{script}", "--pairs", str(pairs)]
+    arguments = ["bench", "--judge", "control:longer-reply", "--judge", f"scripted:{script}", "--pairs", str(pairs)]
     done = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)
     longer, habit = (json.loads(line) for line in done.output.splitlines())
     assert longer["accuracy"]["value"] == 1.0
@@ -48,4 +48,4 @@ def test_bench_prints_a_column_per_judge(tmp_path: Path) -> None:
 )
 def test_bench_refuses(arguments: list[str], says: str) -> None:
     with pytest.raises(InputError, match=says):
-        CliRunner().invoke(app, ["bench", "--judge", "controls:longer", *arguments], catch_exceptions=False)
+        CliRunner().invoke(app, ["bench", "--judge", "control:longer-reply", *arguments], catch_exceptions=False)

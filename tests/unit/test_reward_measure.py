@@ -10,7 +10,7 @@ from reward_cases import SCENE, RuleJudge, WordScorer, comparison, preference, t
 from her.errors import VerdictError
 from her.reward.blend import BlendJudge, fit_blend, load_blend, save_blend
 from her.reward.features import NAMES, features
-from her.reward.measure import LongerJudge, measure, select
+from her.reward.measure import LengthJudge, measure, select
 from her.reward.parts import parts
 from her.schema import Comparison, Preference, Scene, Winner
 
@@ -52,8 +52,9 @@ def test_the_arithmetic_of_a_report() -> None:
     assert report.swap_consistency.value == pytest.approx(2 / 3)
     assert report.ties.value == pytest.approx(1 / 3)
     assert (report.unread.value, report.unread_reasons) == (0.25, {"silent": 1})
-    assert report.longer_wins.value == pytest.approx(0.5)
-    assert report.longer_labelled.value == 0.0
+    whole = report.lengths[0]
+    assert (whole.layer, whole.judged.value, whole.labelled.value) == ("reply", 0.5, 0.0)
+    assert report.lengths[1].labelled.n == 0, "no thoughts, no bias to measure"
     assert {p.principle: p.accuracy.value for p in report.principles} == {"right": 1.0, "habit": 0.5, "wrong": 0.0}
     assert report.score() == pytest.approx(0.75 * 0.5 + 0.25 / 2)
 
@@ -61,17 +62,17 @@ def test_the_arithmetic_of_a_report() -> None:
 def test_a_tie_in_the_label_or_the_verdict_alone_is_half_right() -> None:
     tied = [preference(A, B, "tie", id="t")]
     assert asyncio.run(measure(RuleJudge(lambda c: "tie"), tied)).accuracy.value == 1.0
-    assert asyncio.run(measure(LongerJudge(), tied)).accuracy.value == 0.5
+    assert asyncio.run(measure(LengthJudge("longer-reply"), tied)).accuracy.value == 0.5
 
 
 def test_select_takes_the_best_and_the_earlier_of_equals() -> None:
     good = asyncio.run(measure(RuleJudge(lambda c: "cand_1" if c.cand_1 == A else "cand_2"), _pairs(4)))
-    bad = asyncio.run(measure(LongerJudge(), _pairs(4)))
+    bad = asyncio.run(measure(LengthJudge("longer-reply"), _pairs(4)))
     assert select([bad, good, good]) is good
     with pytest.raises(VerdictError):
         select([])
     with pytest.raises(VerdictError):
-        asyncio.run(measure(LongerJudge(), []))
+        asyncio.run(measure(LengthJudge("longer-reply"), []))
 
 
 def test_parts_keep_scenes_together_and_are_seeded() -> None:

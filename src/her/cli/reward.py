@@ -59,7 +59,7 @@ def check(pack: PackFile = None) -> None:
 def bench(
     judge: Annotated[
         list[str],
-        typer.Option(help="MODEL, label:MODEL, pmi:MODEL, blend:FILE or controls:longer; repeat it to compare."),
+        typer.Option(help="MODEL, label:MODEL, pmi:MODEL, blend:FILE or control:longer-reply; repeat it to compare."),
     ],
     pairs: Annotated[str, typer.Option(help="A JSONL file of labelled pairs, or `shipped`.")] = "shipped",
     pack: Annotated[Path | None, typer.Option(help="A principle pack; without one, the shipped pack.")] = None,
@@ -123,8 +123,13 @@ def _print(reports: "list[JudgeReport]") -> None:
         ("won by whoever stood first", [_text(r.first_place) for r in reports]),
         ("ties", [_text(r.ties) for r in reports]),
         ("unread", [_text(r.unread) for r in reports]),
-        ("longer reply wins", [_text(r.longer_wins) for r in reports]),
-        ("longer reply labelled better", [_text(r.longer_labelled) for r in reports]),
+        *(
+            (
+                f"longer {bias.layer} wins (labels: {_short(bias.labelled)})",
+                [_text(r.lengths[i].judged) for r in reports],
+            )
+            for i, bias in enumerate(reports[0].lengths)
+        ),
     ]
     for report in reports:
         table.add_column(report.judge, overflow="fold")
@@ -144,6 +149,10 @@ def _text(estimate: "Estimate") -> str:
     if estimate.value is None:
         return "no data"
     return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}] n={estimate.n}"
+
+
+def _short(estimate: "Estimate") -> str:
+    return "no data" if estimate.value is None else f"{estimate.value:.2f}"
 
 
 def _consistency(report: "JudgeReport") -> str:

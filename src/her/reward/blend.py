@@ -3,6 +3,9 @@
 Owns fitting, the fitted record and its use. There is no intercept and every input is a difference of the two
 candidates, so the two orders agree by construction. It is the cheapest trained judge there is: a few numbers that a
 person can read, fitted on a few dozen labelled pairs, and a floor that a trained language model has to beat.
+
+The lengths of the three layers are fitted with the rest and then left out: what labels owe to length is explained by
+length and by nothing else, and no verdict follows from it (length control as in Dubois et al. 2024).
 """
 
 from collections.abc import Sequence
@@ -15,7 +18,7 @@ from pydantic import ValidationError
 from her.errors import VerdictError
 from her.llm.model import Scorer
 from her.reward.brief import SMALL, Brief
-from her.reward.features import NAMES, features
+from her.reward.features import LENGTHS, NAMES, features, lengths
 from her.reward.likelihood import Likelihood, View, likelihoods
 from her.reward.pmi import verdict
 from her.reward.ratings import ridge_logistic
@@ -36,6 +39,8 @@ class BlendModel(Record):
     inputs: tuple[str, ...]
     weights: tuple[float, ...]
     scales: tuple[float, ...]
+    length_weights: tuple[float, ...]
+    """What the labels owe to the length of thought, action and speech. Fitted, shown, never used in a verdict."""
     ridge: float
     """Chosen by cross-validation over scenes."""
     tie_band: float
@@ -135,10 +140,12 @@ async def fit_blend(
     scenes = sorted({p.comparison.scene.id for p, _ in kept})
     if len(kept) < 10 or len(scenes) < 2:
         raise VerdictError(f"{len(kept)} usable pairs from {len(scenes)} scenes; a blend needs 10 from at least 2")
-    x_NP = np.array([r for _, r in kept])
+    lengths_NL = np.array([np.subtract(lengths(p.comparison.cand_1), lengths(p.comparison.cand_2)) for p, _ in kept])
+    x_NP = np.hstack([np.array([r for _, r in kept]), lengths_NL])
     scales_P = np.sqrt(np.mean(x_NP**2, axis=0))  # about zero, not about the mean: the order of a pair is arbitrary
     scales_P[scales_P < 1e-9] = 1.0
     x_NP = x_NP / scales_P
+    used = x_NP.shape[1] - len(LENGTHS)
     y_N = np.array([{"cand_1": 1.0, "tie": 0.5, "cand_2": 0.0}[p.winner] for p, _ in kept])
     shuffled = [scenes[i] for i in np.random.default_rng(seed).permutation(len(scenes))]
     fold_of = {s: i % min(folds, len(scenes)) for i, s in enumerate(shuffled)}
@@ -148,17 +155,19 @@ async def fit_blend(
         margins_N = np.zeros(len(kept))
         for fold in sorted(set(fold_of.values())):
             out = fold_N == fold
-            margins_N[out] = x_NP[out] @ ridge_logistic(x_NP[~out], y_N[~out], ridge=ridge)
+            margins_N[out] = x_NP[out, :used] @ ridge_logistic(x_NP[~out], y_N[~out], ridge=ridge)[:used]
         loss = float(np.mean(np.logaddexp(0.0, margins_N) - y_N * margins_N))
         if best is None or loss < best[0]:
             best = (loss, ridge, margins_N)
     assert best is not None
     _, ridge, margins_N = best
+    weights_P = ridge_logistic(x_NP, y_N, ridge=ridge)
     right = [1.0 - abs(y - (0.5 if abs(m) <= tie_band else float(m > 0))) for y, m in zip(y_N, margins_N, strict=True)]
     return BlendModel(
         inputs=inputs(scored=scorer is not None),
-        weights=tuple(float(w) for w in ridge_logistic(x_NP, y_N, ridge=ridge)),
-        scales=tuple(float(s) for s in scales_P),
+        weights=tuple(float(w) for w in weights_P[:used]),
+        scales=tuple(float(s) for s in scales_P[:used]),
+        length_weights=tuple(float(w) for w in weights_P[used:]),
         ridge=ridge,
         tie_band=tie_band,
         brief=brief,

@@ -7,6 +7,7 @@ other characters are read here only to notice that a reply knows what its speake
 """
 
 import math
+import re
 from importlib import resources
 from itertools import pairwise
 
@@ -18,6 +19,7 @@ NAMES = (
     "copies_history",
     "copies_last",
     "copies_profile",
+    "declares",
     "drama",
     "era",
     "exclaims",
@@ -26,21 +28,26 @@ NAMES = (
     "has_action",
     "has_speech",
     "has_thought",
-    "log_words",
     "narrates",
     "noise",
     "own_secret",
     "puppets",
     "question",
     "repeats_itself",
+    "stock_gestures",
     "stranger_secret",
     "takes_up",
     "thought_echo",
     "word_length",
 )
-"""Every feature, sorted; `features` returns them in this order."""
+"""Every feature, sorted; `features` returns them in this order. None of them is a length: see `LENGTHS`."""
+LENGTHS = ("thought_length", "action_length", "speech_length")
+"""Length of each layer, log(1 + words). Never a reason for a verdict: labellers write the reply they like with more
+care, and a judge that learns so teaches a policy to pad. They are in a fit to be accounted for, and out of its use."""
 
 _NOISE = "*#{}[]<>|_`=~"
+_DECLARES = re.compile(r"\bI (?:am|feel|felt|was|know|must|love|want|think|mean|have)\b|\bI['\u2019]m\b")
+"""Telling one's state instead of showing it."""
 _SPEAKS = ("says", "said", "replies", "replied", "asks", "asked", "answers", "answered", "blushes", "nods", "smiles",
            "laughs", "feels", "agrees", "weeps", "gasps", "cries", "whispers")  # fmt: skip
 
@@ -64,6 +71,7 @@ def features(place: Comparison, reply: Turn) -> tuple[float, ...]:
         "copies_history": _copied(shown, past, 4),
         "copies_last": _copied(shown, last, 3),
         "copies_profile": _copied(shown, f"{own.profile or ''} {own.background or ''} {own.motivation or ''}", 3),
+        "declares": min(4.0, float(len(_DECLARES.findall(kinds["speech"])))),
         "drama": _phrases(body, "drama") + 0.25 * sum(w.isupper() and len(w) > 2 for w in body.split()),
         "era": float(sum(w in _lexicon("out_of_era") and w not in known for w in body_words)),
         "exclaims": min(4.0, float(body.count("!"))),
@@ -72,13 +80,13 @@ def features(place: Comparison, reply: Turn) -> tuple[float, ...]:
         "has_action": float(bool(kinds["action"])),
         "has_speech": float(bool(kinds["speech"])),
         "has_thought": float(bool(kinds["thought"])),
-        "log_words": math.log1p(len(body_words)),
         "narrates": _narrates(kinds["speech"], me),
         "noise": min(6.0, float(sum(body.count(c) for c in _NOISE) + sum(ord(c) > 0x2FFF for c in body))),
         "own_secret": _secret(said_words, own.background or "", known),
         "puppets": _puppets(shown, others),
         "question": float(kinds["speech"].rstrip().endswith("?")),
         "repeats_itself": 1.0 - len(set(pairwise(body_words))) / max(1, n - 1),
+        "stock_gestures": float(sum(w in _lexicon("gestures") for w in words(kinds["action"]))),
         "stranger_secret": _secret(
             body_words,
             " ".join(f"{scene.character(o).background or ''} {scene.character(o).motivation or ''}" for o in others),
@@ -89,6 +97,14 @@ def features(place: Comparison, reply: Turn) -> tuple[float, ...]:
         "word_length": sum(len(w) for w in body_words) / n,
     }
     return tuple(values[name] for name in NAMES)
+
+
+def lengths(reply: Turn) -> tuple[float, ...]:
+    """`LENGTHS` of a reply."""
+    return tuple(
+        math.log1p(sum(len(words(p.text)) for p in reply.parts if p.kind == kind))
+        for kind in ("thought", "action", "speech")
+    )
 
 
 def _known(scene: Scene, history: tuple[Turn, ...], me: str) -> set[str]:

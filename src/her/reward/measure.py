@@ -8,6 +8,7 @@ resample whole scenes, because pairs of one scene are not independent.
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Literal, get_args
 
 from her.errors import VerdictError
 from her.reward.gates import words
@@ -15,12 +16,35 @@ from her.reward.judge import Joint, Judge, both_orders
 from her.schema import Comparison, Decided, Preference, Record, Turn, Unparsed, Verdict
 from her.stats import Estimate, clustered_mean, share
 
+Layer = Literal["reply", "thought", "action", "speech"]
+Control = Literal[
+    "longer-reply",
+    "longer-thought",
+    "longer-action",
+    "longer-speech",
+    "shorter-reply",
+    "shorter-thought",
+    "shorter-action",
+    "shorter-speech",
+]
+
 
 class PrincipleAccuracy(Record):
     """Accuracy on the pairs that one principle decides."""
 
     principle: str
     accuracy: Estimate
+
+
+class LengthBias(Record):
+    """Who is preferred where lengths differ. A judge's share far from the labels' is a taste of the judge; a labels'
+    share far from 1/2 is a way to guess them without reading."""
+
+    layer: Layer
+    judged: Estimate
+    """Share of decided pairs won by the longer."""
+    labelled: Estimate
+    """Share of labelled pairs won by the longer."""
 
 
 class JudgeReport(Record):
@@ -44,10 +68,8 @@ class JudgeReport(Record):
     unread: Estimate
     """Share of pairs with an order that could not be read."""
     unread_reasons: dict[str, int]
-    longer_wins: Estimate
-    """Share of decided pairs won by the longer reply, of pairs whose visible lengths differ."""
-    longer_labelled: Estimate
-    """The same share in the labels: what a judge without a taste for length would come near to."""
+    lengths: tuple[LengthBias, ...]
+    """For the whole reply and each layer."""
     principles: tuple[PrincipleAccuracy, ...]
 
     def score(self) -> float:
@@ -79,8 +101,14 @@ async def measure(judge: Judge, preferences: Sequence[Preference], *, seed: int 
         ties=share(sum(v.winner == "tie" for _, _, v in read), len(read)),
         unread=share(len(asked) - len(read), len(asked)),
         unread_reasons=_reasons(joints),
-        longer_wins=_longer([(p.comparison, v.winner) for p, _, v in read]),
-        longer_labelled=_longer([(p.comparison, p.winner) for p in preferences]),
+        lengths=tuple(
+            LengthBias(
+                layer=layer,
+                judged=_longer([(p.comparison, v.winner) for p, _, v in read], layer),
+                labelled=_longer([(p.comparison, p.winner) for p in preferences], layer),
+            )
+            for layer in get_args(Layer)
+        ),
         principles=tuple(
             PrincipleAccuracy(principle=name, accuracy=_accuracy([(p, v) for p, _, v in rows], seed=seed))
             for name, rows in by_principle
@@ -102,29 +130,38 @@ def credit(preference: Preference, verdict: Decided) -> float:
     return 0.5 if "tie" in (preference.winner, verdict.winner) else 0.0
 
 
-def visible_words(turn: Turn) -> int:
-    """Words of action and speech."""
-    return sum(len(words(p.text)) for p in turn.parts if p.kind != "thought")
+def length(turn: Turn, layer: Layer) -> int:
+    """Words of one layer, or of all three (`reply`)."""
+    return sum(len(words(p.text)) for p in turn.parts if layer in ("reply", p.kind))
 
 
-class LongerJudge:
-    """A control, not a judge: the longer reply wins. A judge that cannot beat it has learnt nothing else."""
+class LengthJudge:
+    """A control, not a judge: the longer reply wins, or the longer thought, or the shorter speech.
 
-    name = "control: longer wins"
-    fingerprint = "longer-1"
+    Labels that a control predicts are labels that a judge can learn without reading. A judge that cannot beat every
+    control has not been shown to read.
+    """
+
     positional = False
 
+    def __init__(self, control: Control) -> None:
+        self.name = f"control:{control}"
+        self.fingerprint = f"control-1:{control}"
+        which, _, layer = control.partition("-")
+        self._sign = 1 if which == "longer" else -1
+        self._layer: Layer = layer  # type: ignore[assignment]
+
     async def judge(self, comparisons: Sequence[Comparison]) -> list[Verdict]:
-        lengths = [(visible_words(c.cand_1), visible_words(c.cand_2)) for c in comparisons]
-        return [Decided(winner="tie" if a == b else "cand_1" if a > b else "cand_2") for a, b in lengths]
+        lengths = [self._sign * (length(c.cand_1, self._layer) - length(c.cand_2, self._layer)) for c in comparisons]
+        return [Decided(winner="tie" if d == 0 else "cand_1" if d > 0 else "cand_2") for d in lengths]
 
 
 def _accuracy(rows: Sequence[tuple[Preference, Decided]], *, seed: int) -> Estimate:
     return clustered_mean([credit(p, v) for p, v in rows], [p.comparison.scene.id for p, _ in rows], seed=seed)
 
 
-def _longer(rows: Sequence[tuple[Comparison, str]]) -> Estimate:
-    lengths = [(visible_words(c.cand_1), visible_words(c.cand_2), w) for c, w in rows if w != "tie"]
+def _longer(rows: Sequence[tuple[Comparison, str]], layer: Layer) -> Estimate:
+    lengths = [(length(c.cand_1, layer), length(c.cand_2, layer), w) for c, w in rows if w != "tie"]
     differ = [(a > b) == (w == "cand_1") for a, b, w in lengths if a != b]
     return share(sum(differ), len(differ))
 

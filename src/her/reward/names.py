@@ -1,10 +1,11 @@
-"""What a judge's name means: `MODEL`, `label:MODEL`, `pmi:MODEL`, `blend:FILE` or `controls:longer`.
+"""What a judge's name means: `MODEL`, `label:MODEL`, `pmi:MODEL`, `blend:FILE` or `control:CONTROL`.
 
 Owns opening judges and the `brief.json` beside a trained one. Model names are `llm.names`'s; engines load only when a
 name asks for them.
 """
 
 from pathlib import Path
+from typing import get_args
 
 from pydantic import ValidationError
 
@@ -15,12 +16,12 @@ from her.reward.blend import BlendJudge, load_blend
 from her.reward.brief import FULL, SMALL, Brief
 from her.reward.generative import GenerativeJudge
 from her.reward.judge import Judge
-from her.reward.measure import LongerJudge
+from her.reward.measure import Control, LengthJudge
 from her.reward.pack import Pack
 from her.reward.pmi import PMIJudge
 from her.store import read_text, write_json
 
-FORMS = "MODEL (writes its verdict)  label:MODEL (one token)  pmi:MODEL  blend:FILE  controls:longer"
+FORMS = "MODEL (writes its verdict)  label:MODEL (one token)  pmi:MODEL  blend:FILE  control:longer-reply (and so on)"
 _BRIEF = "brief.json"
 
 
@@ -31,8 +32,11 @@ def open_judge(name: str, pack: Pack, *, brief: Brief | None = None, model: Chat
     Without either, embedded models get the small brief and all others the full one.
     """
     kind, colon, rest = name.partition(":")
-    if name == "controls:longer":
-        return LongerJudge()
+    if kind == "control" and colon:
+        control = next((c for c in get_args(Control) if c == rest), None)
+        if control is None:
+            raise VerdictError(f"no such control: {rest!r}; one of {', '.join(get_args(Control))}")
+        return LengthJudge(control)
     if kind == "blend" and colon:
         fitted = load_blend(Path(rest))
         return BlendJudge(fitted, scorer=None if fitted.scorer is None else open_scorer(fitted.scorer))
