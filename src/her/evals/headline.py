@@ -49,7 +49,11 @@ def headline(report: RunReport) -> tuple[str, ...]:
 
 def caveats(report: RunReport) -> tuple[str, ...]:
     """What the figures do not show."""
-    said = ["The default models are tiny. Their replies show that the machinery works, not what HER can do at 32B."]
+    said: list[str] = []
+    if any(m.name.startswith("local:") for m in report.about.models):
+        said.append(
+            "The embedded models are tiny. Their replies show that the machinery works, not what HER can do at 32B."
+        )
     if report.eval is not None:
         if 0 < report.eval.prompts < SMALL_N:
             said.append(
