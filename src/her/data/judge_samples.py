@@ -27,10 +27,10 @@ class JudgeSample(Record):
 def judge_samples(
     preferences: Sequence[Preference], principles: Sequence[Principle], *, role_thinking: bool, splits: Splitter
 ) -> list[JudgeSample]:
-    """Both orders of every preference, next to each other and in one split."""
+    """Both orders of every preference, next to each other and in the split of their scene (its id, where no chapter is)."""
     samples = []
     for preference in preferences:
-        split = splits.split(preference.comparison.scene, preference.comparison.id)
+        split = splits.split(preference.comparison.scene, preference.comparison.scene.id)
         for order, asked in (("12", preference), ("21", preference.swap())):
             finding = PrincipleFinding(principle=asked.principle, winner=asked.winner)
             samples.append(

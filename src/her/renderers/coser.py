@@ -1,7 +1,8 @@
 """CoSER's brackets: `[thought] (action) speech`, as its data and its judges have it (HER §1.4).
 
 The format has no escapes: a bracket in speech is an action, as in CoSER itself. What it cannot say is refused, so that
-reading what was written gives the same turn. Nested brackets belong to the outermost one; an unclosed `[` hides the rest.
+reading what was written gives the same turn. Nested brackets belong to the outermost one; an unclosed `[` hides the
+rest.
 """
 
 from her.errors import TagError

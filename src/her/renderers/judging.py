@@ -87,8 +87,8 @@ def render_verdict(decided: Decided) -> str:
 def read_verdict(text: str) -> Verdict:
     """The verdict in a judge's answer: exactly one JSON object, bare or in a ```json fence.
 
-    Reasons of `Unparsed`: empty, no_json, bad_json, several (objects), extra_text, not_an_object, no_winner, bad_winner,
-    bad_findings, two_winners (one key twice).
+    Reasons of `Unparsed`: empty, no_json, bad_json, several (objects), extra_text, not_an_object, no_winner,
+    bad_winner, bad_findings, repeated_key.
     """
     if not text.strip():
         return Unparsed(reason="empty")
@@ -115,7 +115,7 @@ def read_verdict(text: str) -> Verdict:
     if body[:start].strip() or body[end:].strip():
         return Unparsed(reason="extra_text")
     if doubled:
-        return Unparsed(reason="two_winners")
+        return Unparsed(reason="repeated_key")
     return _verdict(answer)
 
 

@@ -13,8 +13,8 @@ their names; an unclosed block stays hidden to the end. The hard case is the orp
   all that is held, name prefix excepted.
 * What a hidden opening released stays released. To hide that too would mean that no stream says a word before its end.
 * `eager` is the bargain for a person at a screen: once the speaker has named itself, or has opened *and* closed a
-  hidden block in this turn, it has shown that it writes both ends, and text goes out as it comes. A later orphan close is
-  counted and hides only what is not out yet. Whoever must not learn a secret is never read to eagerly.
+  hidden block in this turn, it has shown that it writes both ends, and text goes out as it comes. A later orphan close
+  is counted and hides only what is not out yet. Whoever must not learn a secret is never read to eagerly.
 
 Events depend on the text alone, never on how it was cut into chunks (eager or not).
 """
@@ -23,9 +23,12 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from her.renderers.marks import LIMIT, OPENERS, Mark, More, match
+from her.renderers.marks import OPENERS, Mark, More, match
 from her.schema import Record
 
+_RUN = 24
+"""A longer run of brackets before a mark is thrown away unread: no writing has one, and reading stays linear."""
+_ENTITY_TAIL = re.compile(r"&[#a-z0-9;]{0,7}$", re.IGNORECASE)
 Layer = Literal["system_thinking", "thought", "action", "speech"]
 
 
@@ -85,6 +88,7 @@ class Machine:
         self._started = False
         self._space = ""
         self._gap = False
+        self._tail = ""
         self._block_at = 0
         self._out: list[Event] = []
         self._opening = self.feed(prefill)
@@ -146,9 +150,8 @@ class Machine:
                 last = match(self._text, here, final=True)
                 if isinstance(last, Mark):
                     found = last
-                elif found.likely:
-                    self._repair("truncated_tag", here + self._offset)
-                    self._say(self._text[at:here], at)
+                elif found.likely or self._stack:
+                    self._repair("truncated_tag", at + self._offset)
                     return len(self._text)
                 else:
                     self._say(self._text[at : here + 1], at)
@@ -163,7 +166,7 @@ class Machine:
                 self._say(self._text[at : here + 1], at)
                 return here + 1
             here = found.cut_at
-            if here - at > LIMIT:
+            if here - at > _RUN:
                 self._repair("dangling_bracket", at + self._offset)
                 return here
 
@@ -175,7 +178,7 @@ class Machine:
             self._repair(mark.fault, position)
         hidden = any(o.kind != "action" for o in self._stack)
         if mark.kind in ("speech", "control"):
-            self._gap = hidden
+            self._join(hidden=hidden)
         elif mark.kind == "action":
             if hidden:
                 self._repair("nested", position)
@@ -269,6 +272,14 @@ class Machine:
             self._seen.add(kind)
             self._out.append(Event(kind=kind, text=hidden, opens=True))
 
+    def _join(self, *, hidden: bool) -> None:
+        """A mark was dropped and the text goes on: inside a block with a space, in speech as it stands, except where
+        `&` and `lt;` would meet and make a tag."""
+        if hidden or (self._started and _ENTITY_TAIL.search(self._tail)):
+            self._gap = True
+        elif self._lead and _ENTITY_TAIL.search(self._lead):
+            self._lead += " "
+
     # ---- text
 
     def _say(self, text: str, at: int) -> None:
@@ -328,7 +339,14 @@ class Machine:
     # ---- blocks
 
     def _begin(self, kind: Layer, position: int) -> None:
-        self._block, self._started, self._space, self._gap, self._block_at = kind, False, "", False, position
+        self._block, self._started, self._space, self._gap, self._tail, self._block_at = (
+            kind,
+            False,
+            "",
+            False,
+            "",
+            position,
+        )
         if kind in ("action", "speech") and not self._live:
             self._held.append(_Held(kind=kind, text=""))
 
@@ -345,6 +363,7 @@ class Machine:
             space = " "
         self._gap = False
         self._space = text[start + len(body) :]
+        self._tail = (self._tail + space + body)[-8:]
         if self._block in ("action", "speech") and not self._live:
             self._held[-1].text += space + body
         else:

@@ -58,10 +58,10 @@ _LT_ENTITIES = ("&lt;", "&amp;lt;", "&#60;", "&#x3c;")
 _GT_ENTITIES = ("&gt;", "&amp;gt;", "&#62;", "&#x3e;")
 OPENERS = re.compile(f"[{_LT}&]")
 _CONTROL = re.compile(r"<\|[A-Za-z0-9_]{1,24}\|>")
-_CONTROL_BEGIN = re.compile(r"<\|[A-Za-z0-9_]{0,24}\|?")
+_CONTROL_BEGIN = re.compile(r"<\|[A-Za-z0-9_]{0,24}\|?\s*")
 _CHAT_ROLES = ("assistant\n", "user\n", "system\n")
 LIMIT = 96
-"""Characters a mark may span. Longer attributes are not attributes."""
+"""Characters a mark may span, white space apart. Longer attributes are not attributes."""
 _LOOKALIKES = {
     **{"а": "a", "с": "c", "ԁ": "d", "е": "e", "ё": "e", "һ": "h", "н": "h", "і": "i", "ї": "i", "ј": "j", "к": "k"},
     **{"ӏ": "l", "м": "m", "о": "o", "р": "p", "г": "r", "ѕ": "s", "т": "t", "у": "y", "п": "n", "ԛ": "q"},
@@ -130,9 +130,7 @@ def _opener(text: str, start: int, *, final: bool) -> int | Plain | More:
         return start + len(entity)
     if not final and any(e.startswith(here) for e in _LT_ENTITIES):
         return More()
-    stop = OPENERS.search(text, start + 1, start + 8)
-    cut = stop is not None and any(e.startswith(text[start : stop.start()].lower()) for e in _LT_ENTITIES)
-    return Plain(cut_at=stop.start() if stop and cut else None)
+    return Plain()
 
 
 def _control(text: str, start: int, *, final: bool) -> Mark | Plain | More:
@@ -142,8 +140,8 @@ def _control(text: str, start: int, *, final: bool) -> Mark | Plain | More:
         begun = _CONTROL_BEGIN.match(text, start)
         assert begun is not None
         if begun.end() == len(text):
-            return More(likely=True)
-        return Plain(cut_at=begun.end() if text[begun.end()] in _LT else None)
+            return More(likely=len(begun.group().rstrip()) > 2)
+        return Plain(cut_at=begun.end() if OPENERS.match(text, begun.end()) else None)
     end = found.end()
     if found.group() == "<|im_start|>":
         rest = text[end : end + 10]
@@ -160,24 +158,27 @@ def _tag(text: str, start: int, after: int, *, final: bool) -> Mark | Plain | Mo
     letters, closes, empty = "", False, False
     named: tuple[str, int] | None = None
     """The longest known name so far that a separator ended, and where."""
-    attributes = False
-    position = after
-    while position < len(text) and position - start < LIMIT:
+    attributes = apart = False
+    position, spaces = after, 0
+    while position < len(text) and position - spaces - start < LIMIT:
         char = text[position]
         gt = _gt(text, position, final=final)
         if gt is None:
-            return More(likely=len(letters) > 2)
+            return More()
         if gt:
             return _close(text, start, position + gt, letters=letters, named=named, closes=closes, empty=empty)
         lt = _opener(text, position, final=final) if OPENERS.match(char) else None
         if isinstance(lt, int):
             return _break(start, letters=letters, named=named, closes=closes, at=position) or Plain(cut_at=position)
         folded = fold(char)
+        spaces += folded.isspace() or folded == ""
         empty = empty and (folded == "" or folded.isspace())
         if attributes or folded == "":
             empty = empty or (attributes and folded == "/")
         elif folded.isascii() and folded.isalpha():
             grown = letters + folded
+            if apart:
+                return Plain()
             if not _viable(grown):
                 if named is None:
                     return Plain()
@@ -185,8 +186,9 @@ def _tag(text: str, start: int, after: int, *, final: bool) -> Mark | Plain | Mo
             else:
                 letters = grown
         elif folded.isspace() or folded in "_-":
-            if not letters and (char == "\n" or folded in "_-"):
+            if not letters and folded in "_-":
                 return Plain()
+            apart = apart or (not letters and char == "\n")
             if _kind(letters):
                 named = (letters, position)
         elif folded == "/" and not letters and not closes:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from her.errors import ConfigError
 from her.renderers.roleplay import CONVERSATION_START
-from her.schema import Message, Record, SFTSample
+from her.schema import Message, Record
 
 IGNORED = -100
 """The label that torch's cross-entropy skips."""
@@ -25,6 +25,19 @@ class Tokenizer(Protocol):
     def decode(self, ids: list[int]) -> str: ...
 
     def apply_chat_template(self, conversation: list[dict[str, str]], **options: Any) -> Any: ...
+
+
+class Target(Protocol):
+    """What can be trained on: an SFTSample or a JudgeSample."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def messages(self) -> tuple[Message, ...]: ...
+
+    @property
+    def target(self) -> str: ...
 
 
 class Encoded(Record):
@@ -51,7 +64,7 @@ def prompt_ids(messages: Sequence[Message], tokenizer: Tokenizer) -> tuple[int, 
     return tuple(tokenizer.encode(text, add_special_tokens=False))
 
 
-def encode(sample: SFTSample, tokenizer: Tokenizer, *, max_tokens: int) -> Encoded | TooLong:
+def encode(sample: Target, tokenizer: Tokenizer, *, max_tokens: int) -> Encoded | TooLong:
     """Token ids and labels of a sample, within `max_tokens`."""
     target_ids = tuple(tokenizer.encode(sample.target, add_special_tokens=False))
     target_ids += tuple(tokenizer.encode(_end_of_turn(tokenizer), add_special_tokens=False))
