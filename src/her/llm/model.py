@@ -31,6 +31,10 @@ class Request(Record):
     sample_index: int = 0
     """Tells the k-th sample of one prompt from the j-th."""
 
+    def sampling_seed(self) -> int:
+        """The seed an engine is given: `seed`, moved for each further sample of the same prompt."""
+        return (self.seed + self.sample_index * 0x9E3779B1) % 0xFFFFFFFF
+
 
 class Usage(Record):
     """Tokens read and written, as the engine counted them."""

@@ -120,7 +120,7 @@ class EmbeddedModel:
             "top_p": request.top_p,
             "top_k": 0,  # the server's own defaults (40, min_p 0.05) would bend the distribution unasked
             "min_p": 0.0,
-            "seed": (request.seed + request.sample_index * 0x9E3779B1) % 0xFFFFFFFF,
+            "seed": request.sampling_seed(),
             "stop": [*request.stop, END_OF_TURN],
             "stream": True,
             "cache_prompt": True,
