@@ -41,17 +41,17 @@ def test_only_the_loopback_names_are_hosts() -> None:
 
 
 def test_every_route_but_health_needs_the_key() -> None:
-    with server(Chunked(["Mara: Hi."]), api_key=KEY) as url:
-        assert httpx.get(f"{url}/health").status_code == 200
+    with server(Chunked(["Mara: Hi."]), api_key=KEY) as url, httpx.Client() as client:
+        assert client.get(f"{url}/health").status_code == 200
         for path in ("/v1/models", CHAT, "/", "/docs", "/openapi.json", "//health", "/health/", "/%2e/health", "/v1"):
             for header in (None, "Bearer", "Bearer wrong", f"Basic {KEY}", f"Bearer {KEY}x", KEY, f"Bearer  x{KEY}"):
                 headers = {} if header is None else {"Authorization": header}
-                assert httpx.get(f"{url}{path}", headers=headers).status_code == 401, (path, header)
-        refused = httpx.post(f"{url}{CHAT}", json=BODY, headers={"Authorization": "Bearer sk-mine"})
+                assert client.get(f"{url}{path}", headers=headers).status_code == 401, (path, header)
+        refused = client.post(f"{url}{CHAT}", json=BODY, headers={"Authorization": "Bearer sk-mine"})
         assert refused.json()["error"]["code"] == "invalid_api_key"
         assert "sk-mine" not in refused.text
         assert KEY not in refused.text
-        good = httpx.post(f"{url}{CHAT}", json=BODY, headers={"Authorization": f"bearer {KEY}"})
+        good = client.post(f"{url}{CHAT}", json=BODY, headers={"Authorization": f"bearer {KEY}"})
         assert good.json()["choices"][0]["message"]["content"] == "“Mara: Hi.”"
 
 
@@ -96,7 +96,7 @@ def test_a_long_body_is_refused_before_it_is_held() -> None:
         ('{"messages": [{"role": "user", "content": {"sk-secret": 1}}]}', "messages.0.content"),
         ('{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}', "messages.0.content"),
         ('{"messages": [{"role": "user", "content": "a"}], "n": 1000000000}', "n"),
-        ('{"messages": [{"role": "user", "content": "a"}], "temperature": NaN}', None),
+        ('{"messages": [{"role": "user", "content": "a"}], "temperature": NaN}', "temperature"),
         ('{"messages": [{"role": "user", "content": "a"}], "max_tokens": -1}', "max_tokens"),
         ('{"messages": [{"role": "user", "content": "a"}], "stop": ["sk-secret", 3]}', "stop.1"),
         ('{"messages": [{"role": "user", "content": "a"}], "her": {"layers": ["sk-secret"]}}', "her.layers.0"),

@@ -150,8 +150,10 @@ def test_one_more_than_allowed_is_told_to_come_back() -> None:
     model = Chunked(["word "] * 400, pause_s=0.02)
     with server(model, max_running=1) as url:
         with httpx.stream("POST", f"{url}/v1/chat/completions", json={"messages": ASK, "stream": True}) as first:
-            next(first.iter_lines())
+            lines = first.iter_lines()
+            next(lines)
             assert httpx.post(f"{url}/v1/chat/completions", json={"messages": ASK}).status_code == 429
+            lines.close()
         assert model.closed.wait(5)
         with httpx.stream("POST", f"{url}/v1/chat/completions", json={"messages": ASK, "stream": True}) as again:
             assert again.status_code == 200

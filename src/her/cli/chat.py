@@ -5,6 +5,7 @@ Owns the loop, the commands and how a reply looks on a screen. What a chat *is* 
 """
 
 import asyncio
+import io
 import re
 import sys
 from contextlib import aclosing
@@ -29,7 +30,7 @@ Say something, or *do something* between asterisks. Commands:
   /role            show or hide the character's own thoughts
   /think           show or hide the model's plan (system thinking)
   /retry           another reply in place of the last
-  /edit TEXT       rewrite the character's last reply;  /edit N TEXT rewrites turn N
+  /edit TEXT       rewrite the character's last reply;  /edit N TEXT rewrites turn N (a number first is always N)
   /history         what was said, with numbers
   /scene           where you are;  /scene ID begins another scene
   /save [FILE]     write the chat as a Dialogue record (JSONL)
@@ -102,6 +103,9 @@ class Talk:
 
     def run(self, runner: asyncio.Runner) -> None:
         """Read lines until the end: `/quit`, end of input, or Ctrl-C at the prompt."""
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            # A pipe carries UTF-8 whatever the locale says; a byte that is none must not end the chat.
+            sys.stdin.reconfigure(encoding=sys.stdin.encoding if sys.stdin.isatty() else "utf-8", errors="replace")
         self._introduce()
         while (line := self._line()) is not None:
             try:
@@ -119,8 +123,6 @@ class Talk:
         terminal = sys.stdin.isatty()
         if terminal:
             import readline  # noqa: F401 - gives `input` its line editing
-        else:
-            sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
         try:
             line = input(f"{self.session.user}: " if terminal else "")
         except (EOFError, KeyboardInterrupt):
@@ -214,7 +216,7 @@ class Talk:
 
     def _edit(self, rest: str) -> None:
         number, text = None, rest
-        if (found := re.match(r"(\d+)\s+(\S.*)", rest)) and int(found[1]) <= len(self.session.turns):
+        if found := re.match(r"(\d{1,6})\s+(\S.*)", rest):
             number, text = int(found[1]), found[2]
         if not text:
             raise InputError("/edit needs the new text: /edit TEXT, or /edit N TEXT")

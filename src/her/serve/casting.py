@@ -5,8 +5,10 @@ Owns the choices `her chat` and `her serve` share.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from her.errors import InputError
+from her.llm.trained import load_trained
 from her.schema import HistoryPolicy, Scene
 
 
@@ -36,4 +38,10 @@ def find_scene(scenes: Sequence[Scene], scene_id: str | None, character: str) ->
 
 def ways_of(model: str) -> Ways:
     """The settings recorded with a trained model; the defaults for any other."""
-    return Ways()
+    kind, _, folder = model.partition(":")
+    if kind != "run":
+        return Ways()
+    card = load_trained(Path(folder)).card
+    if card.stage == "judge":
+        raise InputError(f"{model} is a judge; it compares replies and plays nobody: name a run or its policy")
+    return Ways(history_policy=card.history_policy, system_thinking=card.system_thinking)
