@@ -25,12 +25,14 @@ class Brief(Record):
     """Latest turns of the history."""
     max_words: int | None = Field(default=None, gt=0)
     """Words of each scene and character field, from its beginning."""
+    max_findings: int | None = Field(default=None, gt=0)
+    """json: most findings a verdict may list."""
     verdict_style: VerdictStyle = "json"
     """json: a finding and the winner. label: no findings; the winner is read from next-token probabilities where the
     engine gives them."""
 
     def principles(self, pack: Pack) -> tuple[Principle, ...]:
-        """The principles listed in the prompt."""
+        """The principles listed in the prompt. All of the pack may be named in a verdict."""
         return pack.subset(self.max_principles)
 
     def comparison(self, whole: Comparison) -> Comparison:
@@ -88,5 +90,7 @@ class Brief(Record):
 
 FULL = Brief()
 """For a judge with room to read."""
-SMALL = Brief(max_principles=6, max_turns=4, max_words=30)
-"""For a judge of a few hundred million parameters: at most about 450 tokens on the shipped story."""
+SMALL = Brief(max_principles=0, max_turns=2, max_words=20, max_findings=1)
+"""For a judge of a few hundred million parameters: about 560 tokens on the shipped story. No list of principles: one
+that is the same in every prompt tells a trained judge nothing, and an untrained one of this size cannot use it. Their
+names are in the schema, and in the answers it is trained on."""

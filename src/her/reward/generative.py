@@ -7,6 +7,7 @@ token instead of sixty, and a margin for free. Both orders are then averaged, so
 """
 
 import asyncio
+import json
 import math
 from collections.abc import Sequence
 
@@ -45,7 +46,7 @@ class GenerativeJudge:
         self._model = model
         self._brief = brief
         self._principles = brief.principles(pack)
-        self._schema = verdict_schema(self._principles)
+        self._schema = _schema(pack, most=brief.max_findings)
         self._max_tokens = max_tokens
         self._tie_band = tie_band
         self._concurrency = concurrency
@@ -98,6 +99,14 @@ class GenerativeJudge:
         if first.margin is None or second.margin is None:
             return Decided(winner=first.winner if first.winner == second.winner else "tie")
         return _decide((first.margin + second.margin) / 2, tie_band=self._tie_band)
+
+
+def _schema(pack: Pack, *, most: int | None) -> str:
+    """The schema of a verdict: any principle of the pack may be found, listed in the prompt or not."""
+    schema = json.loads(verdict_schema(pack.principles))
+    if most is not None:
+        schema["properties"]["findings"]["maxItems"] = most
+    return canonical(schema)
 
 
 def read_label(reply: Reply, *, tie_band: float) -> Verdict:
