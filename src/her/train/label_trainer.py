@@ -1,0 +1,218 @@
+"""LabelTrainer: TRL's SFT trainer, told to compute logits only where labels are.
+
+Owns the loss, the collation and the callbacks. TRL's CPU path projects every position onto the vocabulary; labels cover
+only the last turn, so here batches are padded on the left and the head sees the last K positions (about a quarter of
+them, a fifth less time per step). Imported only by `her.train.sft`, after the engine was prepared.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from torch.utils.data import SequentialSampler
+from transformers import Trainer, TrainerCallback
+from trl import SFTConfig as TRLConfig
+from trl import SFTTrainer
+
+from her.errors import TrainError
+from her.renderers.tokens import Encoded
+from her.train.checkpoint import mark_whole
+from her.train.clock import StepClock
+from her.train.engine import Placement, load_policy, load_tokenizer
+from her.train.progress import Progress
+from her.train.sft import SFTConfig
+
+
+class LabelTrainer(SFTTrainer):  # type: ignore[misc]
+    """Loss over labelled positions; samples in the order given."""
+
+    valid_batches: list[dict[str, torch.Tensor]]
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        losses, labels = label_losses(model, inputs)
+        count = labels if num_items_in_batch is None else num_items_in_batch
+        return losses / count
+
+    def _get_train_sampler(self, *args: Any, **kwargs: Any) -> SequentialSampler:
+        return SequentialSampler(self.train_dataset)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        # TRL's own override writes a model card into every checkpoint.
+        Trainer._save_checkpoint(self, model, trial)
+
+    def held_out_loss(self) -> float:
+        """Nats per label token over all held-out samples."""
+        model = self.model
+        was_training = model.training
+        model.eval()
+        total, count = 0.0, 0
+        with torch.no_grad(), self.compute_loss_context_manager():
+            for batch in self.valid_batches:
+                losses, labels = label_losses(model, {k: v.to(self.args.device) for k, v in batch.items()})
+                total += float(losses)
+                count += labels
+        model.train(was_training)
+        return total / count
+
+    def held_out_curve(self) -> list[tuple[int, float]]:
+        return [(int(e["step"]), float(e["held_out_loss"])) for e in self.state.log_history if "held_out_loss" in e]
+
+
+def label_losses(model: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, int]:
+    """Sum of losses and number of labels in a left-padded batch."""
+    labels_B_T = inputs["labels"]
+    first = int((labels_B_T != -100).any(0).nonzero()[0])
+    keep = labels_B_T.shape[1] - first
+    logits_B_K_V = model(
+        input_ids=inputs["input_ids"],
+        attention_mask=inputs["attention_mask"],
+        position_ids=inputs["position_ids"],
+        logits_to_keep=keep + 1,
+        use_cache=False,
+    ).logits[:, :-1]
+    wanted_B_K = labels_B_T[:, -keep:]
+    losses = torch.nn.functional.cross_entropy(
+        logits_B_K_V.flatten(0, 1).float(), wanted_B_K.flatten(), ignore_index=-100, reduction="sum"
+    )
+    return losses, int((wanted_B_K != -100).sum())
+
+
+class LeftPadding:
+    """Collator: ids and labels padded on the left, so that targets end together."""
+
+    def __init__(self, pad_id: int) -> None:
+        self.pad_id = pad_id
+
+    def __call__(self, rows: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+        width = max(len(r["input_ids"]) for r in rows)
+
+        def padded(key: str, filler: int) -> torch.Tensor:
+            return torch.tensor([[filler] * (width - len(r[key])) + list(r[key]) for r in rows])
+
+        mask = torch.tensor([[0] * (width - len(r["input_ids"])) + [1] * len(r["input_ids"]) for r in rows])
+        return {
+            "input_ids": padded("input_ids", self.pad_id),
+            "labels": padded("labels", -100),
+            "attention_mask": mask,
+            "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
+        }
+
+
+class _Watch(TrainerCallback):  # type: ignore[misc]
+    """Held-out loss at the right moments, progress after each step, a marker on each whole checkpoint."""
+
+    def __init__(self, config: SFTConfig, progress: Progress, run: str) -> None:
+        self.config, self.run = config, run
+        self.clock = StepClock("sft", progress)
+        self.trainer: LabelTrainer | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.clock.start()
+        if state.global_step == 0:
+            self._measure(state)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+        loss = (logs or {}).get("loss")
+        if loss is None:
+            return
+        if not math.isfinite(loss):
+            raise TrainError(f"the loss became {loss} at step {state.global_step}; lower `learning_rate`")
+        self.clock.tell(state.global_step, state.max_steps, {"loss": loss})
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        every = self.config.eval_every
+        if state.global_step == state.max_steps or (every and state.global_step % every == 0):
+            self._measure(state)
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}", self.run)
+
+    def _measure(self, state: Any) -> None:
+        assert self.trainer is not None
+        if self.trainer.valid_batches:
+            state.log_history.append({"step": state.global_step, "held_out_loss": self.trainer.held_out_loss()})
+
+
+def build_trainer(
+    config: SFTConfig,
+    *,
+    base: Path,
+    adapter: Path | None,
+    ordered: Sequence[Encoded],
+    valid: Sequence[Encoded],
+    checkpoints: Path,
+    run: str,
+    progress: Progress,
+    place: Placement,
+) -> LabelTrainer:
+    """A trainer over `ordered`, which is the whole run's samples in the order in which they are used."""
+    torch.manual_seed(config.seed)
+    tokenizer = load_tokenizer(base)
+    lora = LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=list(config.targets),
+        task_type="CAUSAL_LM",
+    )
+    model = load_policy(base, adapter=adapter, lora=lora, place=place)
+    collate = LeftPadding(tokenizer.pad_token_id)
+    arguments = TRLConfig(
+        output_dir=str(checkpoints),
+        per_device_train_batch_size=config.batch,
+        gradient_accumulation_steps=config.grad_accum,
+        num_train_epochs=1,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=config.warmup,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        optim="adamw_torch",
+        seed=config.seed,
+        data_seed=config.seed,
+        bf16=place.bf16,
+        use_cpu=place.device == "cpu",
+        gradient_checkpointing=False,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="steps",
+        save_steps=config.save_every,
+        save_total_limit=2,
+        eval_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_pin_memory=place.device != "cpu",
+        remove_unused_columns=False,
+        max_length=None,
+        packing=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+    )
+    watch = _Watch(config, progress, run)
+    rows = [{"input_ids": list(s.input_ids), "labels": list(s.labels)} for s in ordered]
+    trainer = LabelTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+        data_collator=collate,
+        callbacks=[watch],
+    )
+    trainer.remove_callback(_printer())
+    watch.trainer = trainer
+    by_length = sorted(valid, key=lambda s: (len(s.input_ids), s.sample_id))
+    held_out = [{"input_ids": list(s.input_ids), "labels": list(s.labels)} for s in by_length]
+    trainer.valid_batches = [collate(held_out[i : i + 2]) for i in range(0, len(held_out), 2)]
+    return trainer
+
+
+def _printer() -> type[TrainerCallback]:
+    """The callback that prints a dict after every step when there is no progress bar."""
+    from transformers import PrinterCallback
+
+    return PrinterCallback

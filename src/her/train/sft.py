@@ -1,0 +1,220 @@
+"""Supervised fine-tuning: a LoRA adapter from samples whose ids and labels were made elsewhere (HER §2.5, §4.1).
+
+Owns settings, resume and what is reported. The labels decide what is learnt; nothing here renders, masks or truncates.
+The same function trains the policy and the judge: both are targets behind a prompt.
+"""
+
+import json
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from her.errors import TrainError
+from her.renderers.tokens import Encoded
+from her.schema import Record
+from her.store import sha256_file, write_json
+from her.train import engine
+from her.train.batches import plan_batches
+from her.train.checkpoint import fingerprint, last_whole, replace_folder
+from her.train.progress import Progress, silent
+
+PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+class SFTConfig(Record):
+    """How an adapter is trained. The defaults are for a 135M model, about 100 samples and two CPU cores."""
+
+    rank: int = Field(default=16, gt=0)
+    alpha: int = Field(default=32, gt=0)
+    targets: tuple[str, ...] = PROJECTIONS
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """High because LoRA starts from nothing and the run has few steps."""
+    epochs: float = Field(default=2.0, gt=0)
+    max_steps: int | None = Field(default=None, gt=0)
+    """In place of `epochs`."""
+    batch: int = Field(default=1, gt=0)
+    """Samples per forward pass. One needs no padding; on a CPU a larger batch is not faster."""
+    grad_accum: int = Field(default=8, gt=0)
+    """Forward passes per optimiser step."""
+    max_tokens: int = Field(default=640, gt=0)
+    """Samples longer than this are refused: their targets must not be cut. The caller trims histories when encoding."""
+    warmup: float = Field(default=0.1, ge=0, le=1)
+    """Share of the steps in which the learning rate rises; after that it falls along a cosine."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    eval_every: int = Field(default=0, ge=0)
+    """Held-out loss every so many steps; 0 measures it before and after only."""
+    save_every: int = Field(default=5, gt=0)
+    """Checkpoint every so many steps: the most that a kill can cost."""
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _projections(self) -> "SFTConfig":
+        if unknown := [t for t in self.targets if t not in PROJECTIONS]:
+            raise ValueError(f"targets are among {', '.join(PROJECTIONS)}, not {unknown[0]!r}")
+        if not self.targets:
+            raise ValueError("name at least one target")
+        return self
+
+
+class HeldOut(Record):
+    """Held-out loss at one moment."""
+
+    step: int
+    loss: float
+    """Nats per label token, mean over all label tokens."""
+
+
+class SFTResult(Record):
+    """What a run did. `out/peft` and `out/adapter.gguf` hold the adapter."""
+
+    steps: int
+    train_samples: int
+    valid_samples: int
+    samples_seen: int
+    tokens_seen: int
+    """Prompt and target tokens, padding not counted."""
+    label_tokens_seen: int
+    trainable_parameters: int
+    losses: tuple[float, ...]
+    """Training loss of each step, nats per label token."""
+    held_out: tuple[HeldOut, ...]
+    """First before training, last after it; empty without held-out samples."""
+    seconds: float
+    """Of this process; a resumed run does not count what came before."""
+    resumed_from: int | None
+    """The step of the checkpoint from which this process went on."""
+    device: str
+    peak_memory_mb: int
+
+    @property
+    def resumed(self) -> bool:
+        return self.resumed_from is not None
+
+    @property
+    def loss_before(self) -> float | None:
+        """None: nothing was held out."""
+        return self.held_out[0].loss if self.held_out else None
+
+    @property
+    def loss_after(self) -> float | None:
+        """None: nothing was held out."""
+        return self.held_out[-1].loss if self.held_out else None
+
+
+def steps_of(config: SFTConfig, samples: int) -> int:
+    """Optimiser steps of a run over `samples` samples."""
+    if config.max_steps is not None:
+        return config.max_steps
+    return max(1, math.ceil(samples * config.epochs / (config.batch * config.grad_accum)))
+
+
+def train_sft(
+    config: SFTConfig,
+    *,
+    base: Path,
+    train: Sequence[Encoded],
+    valid: Sequence[Encoded],
+    out: Path,
+    progress: Progress = silent,
+    adapter: Path | None = None,
+) -> SFTResult:
+    """Train an adapter on `base` (a Hugging Face folder) and write it to `out`.
+
+    Goes on from the last whole checkpoint below `out` if settings, samples and model are the same; `adapter` (a PEFT
+    folder) is continued rather than a fresh one.
+    """
+    _refuse_bad_samples(config, [*train, *valid])
+    if not train:
+        raise TrainError(f"no samples to train {out} on; look at the data stage's rejects")
+    started = time.monotonic()
+    facts = (config.model_dump(mode="json"), base.name, sha256_file(adapter) if adapter else None)
+    run = fingerprint(*facts, *([s.sample_id, s.input_ids, s.labels] for s in (*train, *valid)))
+    steps = steps_of(config, len(train))
+    plan = plan_batches(
+        [len(s.input_ids) for s in train], batch=config.batch, batches=steps * config.grad_accum, seed=config.seed
+    )
+    checkpoints = out / "checkpoints"
+    with engine.engine_errors(out), engine.quiet():
+        from her.train.label_trainer import build_trainer
+
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        resume = last_whole(checkpoints, run)
+        place = engine.placement()
+        trainer = build_trainer(
+            config,
+            base=base,
+            adapter=adapter,
+            ordered=[train[i] for batch in plan for i in batch],
+            valid=valid,
+            checkpoints=checkpoints,
+            run=run,
+            progress=progress,
+            place=place,
+        )
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        held_out = _held_out(trainer.held_out_curve())
+        seen = [train[i] for batch in plan for i in batch]
+        result = SFTResult(
+            steps=int(trainer.state.global_step),
+            train_samples=len(train),
+            valid_samples=len(valid),
+            samples_seen=len(seen),
+            tokens_seen=sum(len(s.input_ids) for s in seen),
+            label_tokens_seen=sum(label != -100 for s in seen for label in s.labels),
+            trainable_parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+            losses=tuple(float(e["loss"]) for e in trainer.state.log_history if "loss" in e),
+            held_out=held_out,
+            seconds=time.monotonic() - started,
+            resumed_from=int(resume.name.removeprefix("checkpoint-")) if resume else None,
+            device=place.device,
+            peak_memory_mb=engine.peak_memory_mb(),
+        )
+        save_adapter(trainer.model, trainer.processing_class, base=base, out=out)
+    write_json(out / "training.json", result.model_dump(mode="json"))
+    return result
+
+
+def save_adapter(model: object, tokenizer: object, *, base: Path, out: Path) -> None:
+    """Write `out/peft` and `out/adapter.gguf`."""
+    from typing import Any
+
+    from her.train.adapter_gguf import export_adapter
+
+    work = Path(tempfile.mkdtemp(dir=out, prefix=".peft-"))
+    work.chmod(0o755)
+    try:
+        trained: Any = model
+        trained.save_pretrained(work)
+        # The base's path says where it lay on this machine, which is nobody's business later.
+        config_file = work / "adapter_config.json"
+        config = json.loads(config_file.read_text(encoding="utf-8"))
+        write_json(config_file, {**config, "base_model_name_or_path": base.name})
+        (work / "README.md").unlink(missing_ok=True)
+        export_adapter(work, out / "adapter.gguf", base=base)
+        replace_folder(work, out / "peft")
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _held_out(curve: Sequence[tuple[int, float]]) -> tuple[HeldOut, ...]:
+    return tuple(HeldOut(step=step, loss=loss) for step, loss in curve)
+
+
+def _refuse_bad_samples(config: SFTConfig, samples: Sequence[Encoded]) -> None:
+    for s in samples:
+        where = f"sample {s.sample_id!r}"
+        if len(s.input_ids) != len(s.labels):
+            raise TrainError(f"{where} has {len(s.input_ids)} ids but {len(s.labels)} labels; encode it again")
+        if len(s.input_ids) > config.max_tokens:
+            raise TrainError(
+                f"{where} has {len(s.input_ids)} tokens, over max_tokens={config.max_tokens}; trim it first"
+            )
+        if all(label == -100 for label in s.labels[1:]):
+            raise TrainError(f"{where} has no label, so nothing to learn from; encode it again")
