@@ -1,16 +1,16 @@
 """Any OpenAI-compatible endpoint as a ChatModel: `openai:MODEL@URL`.
 
-Owns the wire: what is sent, what is believed of what comes back, when to try again. The key is read from the environment
-(`HER_API_KEY`; `OPENAI_API_KEY` for api.openai.com alone), is sent to the named host and nobody else (no redirect is
-followed), and is cut out of everything that is shown or stored. An endpoint is a stranger: sizes are capped, silence ends
-a call, and what is not a reply is an error, never an empty text.
+Owns the wire: what is sent, what is believed of what comes back, when to try again. The key is read from the
+environment (`HER_API_KEY`; `OPENAI_API_KEY` for api.openai.com alone), is sent to the named host and nobody else (no
+redirect is followed), and is cut out of everything that is shown or stored. An endpoint is a stranger: sizes are
+capped, silence ends a call, and what is not a reply is an error, never an empty text.
 """
 
 import asyncio
 import json
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import urlsplit
@@ -79,8 +79,8 @@ class EndpointModel:
         self._bind()
         async with self._slots:
             reply = await self._patiently(attempt, request)
-        text = self._own_text(reply.text, request)
-        return reply.model_copy(update={"text": text})
+        reasoning = None if reply.reasoning is None else self._clean(reply.reasoning)
+        return reply.model_copy(update={"text": self._own_text(reply.text, request), "reasoning": reasoning})
 
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """The reply in pieces. A failure before the first piece is tried again; after it, it is an error."""
@@ -145,31 +145,30 @@ class EndpointModel:
         except ReplyError as e:
             raise self._nonsense(str(e), body) from e
 
-    async def _stream_once(self, request: Request) -> AsyncIterator[Delta]:
+    async def _stream_once(self, request: Request) -> AsyncGenerator[Delta, None]:
         reader = EventReader()
         finish: Delta | None = None
         usage: Usage | None = None
         opening = request.prefill
         read = 0
-        async with self._send(request, streaming=True) as response:
-            async with aclosing(self._chunks(response)) as chunks:
-                async for event in _events(chunks, reader):
-                    read += len(event)
-                    if read > _LARGEST_BODY:
-                        raise _Failed(ReplyError(f"{self._where} streams without end; stopped reading"), "request")
-                    if event.strip() == "[DONE]":
-                        break  # anything after it, another [DONE] included, is not ours
-                    try:
-                        delta = read_chunk(json.loads(event))
-                    except (ValueError, RecursionError) as e:
-                        raise self._nonsense(f"a piece of the stream is not JSON: {e}", event) from e
-                    except ReplyError as e:
-                        raise self._nonsense(str(e), event) from e
-                    usage = delta.usage or usage
-                    finish = delta if delta.finish_reason is not None else finish
-                    text, opening = _after_opening(self._clean(delta.text), opening)
-                    if text or delta.reasoning:
-                        yield Delta(text=text, reasoning=self._clean(delta.reasoning))
+        async with self._send(request, streaming=True) as response, aclosing(self._chunks(response)) as chunks:
+            async for event in _events(chunks, reader):
+                read += len(event)
+                if read > _LARGEST_BODY:
+                    raise _Failed(ReplyError(f"{self._where} streams without end; stopped reading"), "request")
+                if event.strip() == "[DONE]":
+                    break  # anything after it, another [DONE] included, is not ours
+                try:
+                    delta = read_chunk(json.loads(event))
+                except (ValueError, RecursionError) as e:
+                    raise self._nonsense(f"a piece of the stream is not JSON: {e}", event) from e
+                except ReplyError as e:
+                    raise self._nonsense(str(e), event) from e
+                usage = delta.usage or usage
+                finish = delta if delta.finish_reason is not None else finish
+                text, opening = _after_opening(self._clean(delta.text), opening)
+                if text or delta.reasoning:
+                    yield Delta(text=text, reasoning=self._clean(delta.reasoning))
         if finish is None:
             message = f"{self._where} broke off before the end of its reply; run it again"
             raise _Failed(ReplyError(message), "transient")
@@ -240,7 +239,7 @@ class EndpointModel:
                     raise _Failed(ReplyError(f"{self._where} sent more than {_LARGEST_BODY >> 20} MiB"), "request")
         return body.decode("utf-8", errors="replace")
 
-    async def _chunks(self, response: httpx.Response) -> AsyncIterator[bytes]:
+    async def _chunks(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
         try:
             async for chunk in response.aiter_bytes():
                 yield chunk

@@ -13,7 +13,7 @@ from her.schema import Record
 from her.store import read_json, write_json
 
 CARD = "her.json"
-FORMAT = "her-tags-1"
+FORMAT: Literal["her-tags-1"] = "her-tags-1"
 _IN_A_RUN = ("policy/model", "sft/model")
 """Where a run keeps its models, the furthest trained first."""
 

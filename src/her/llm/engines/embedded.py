@@ -68,9 +68,13 @@ class EmbeddedModel:
 
     async def close(self) -> None:
         """Give the server back. A second call does nothing."""
+        await asyncio.to_thread(self.release)
+
+    def release(self) -> None:
+        """The same, where no event loop runs."""
         server, self._server = self._server, None
         if server is not None:
-            await asyncio.to_thread(server.release)
+            server.release()
 
     async def _events(self, request: Request) -> AsyncIterator[dict[str, Any]]:
         if self._server is None:
@@ -137,7 +141,7 @@ class EmbeddedModel:
 @lru_cache(maxsize=64)
 def _grammar(json_schema: str) -> str:
     """The schema as a grammar. Converted here because the server drops a schema it cannot read without a word."""
-    import xllamacpp
+    import xllamacpp  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     try:
         schema = json.loads(json_schema)

@@ -8,14 +8,16 @@ random key that nobody is given.
 import os
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 from her.errors import ModelError
 
 SLOTS = 4
+"""Each keeps the prompt it read last, so that scenes which take turns do not read their prompts anew."""
 CONTEXT_TOKENS = 4096
 """For each slot. A HER prompt with a long history has about 2,000 tokens."""
 
@@ -28,7 +30,8 @@ class LlamaServer:
 
     def __init__(self, gguf: Path, adapters: Sequence[Path], *, threads: int) -> None:
         try:
-            import xllamacpp
+            with _passive_waiting():
+                import xllamacpp  # type: ignore[import-untyped, import-not-found, unused-ignore]
         except ImportError as e:
             raise ModelError("local models need xllamacpp; install it with: pip install 'her[embedded]'") from e
         params = xllamacpp.CommonParams()
@@ -56,13 +59,14 @@ class LlamaServer:
     def shared(cls, gguf: Path, adapters: Sequence[Path] = (), *, threads: int | None = None) -> "LlamaServer":
         """The running server for these files, started if there is none. Every call is one `release` owed."""
         count = threads or min(2, os.cpu_count() or 1)
+        wanted = tuple(_state(path) for path in adapters)
         with cls._lock:
             for key, server in cls._running.items():
-                if key[0] == str(gguf) and key[1] == str(count) and set(map(str, adapters)) <= set(key[2:]):
+                if key[:2] == (str(gguf), str(count)) and set(wanted) <= set(key[2:]):
                     server._users += 1
                     return server
             server = cls(gguf, adapters, threads=count)
-            server._key = (str(gguf), str(count), *server.adapters)
+            server._key = (str(gguf), str(count), *wanted)
             server._users = 1
             cls._running[server._key] = server
             return server
@@ -96,3 +100,28 @@ def _adapter(xllamacpp: Any, path: Path) -> Any:
     info.path = str(path)
     info.scale = 1.0
     return info
+
+
+@contextmanager
+def _passive_waiting() -> Iterator[None]:
+    """Load the engine's thread library with sleeping in place of spinning waits, unless the user chose otherwise.
+
+    Spinning is a little faster on an idle machine; where anything else runs, each wait burns a time slice that the
+    other thread needs, and generation falls from 30 to 2 tokens a second (measured on 2 cores). The library reads the
+    variable once, when it is loaded; it is put back so that training, in the same process, is not touched.
+    """
+    name = "OMP_WAIT_POLICY"
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = "passive"
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
+def _state(path: Path) -> str:
+    """A file and the state it is in: an adapter that was trained again is another adapter."""
+    state = path.stat()
+    return f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
