@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -99,3 +100,22 @@ def test_an_unknown_character_is_an_error_that_names_the_known(tmp_path: Path) -
     code, _, err = run([], [{"text": GOOD}], tmp_path, "--character", "Zed")
     assert code != 0
     assert "no scene has 'Zed'; choose one of: " in err
+
+
+def test_ctrl_c_at_the_prompt_is_a_clean_end(tmp_path: Path) -> None:
+    (tmp_path / "script.jsonl").write_text(json.dumps({"text": GOOD}) + "\n", encoding="utf-8")
+    command = [sys.executable, "-c", COMMAND, "--model", f"scripted:{tmp_path}/script.jsonl", "--character", "Mara"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, text=True
+    ) as chat:
+        assert chat.stdin is not None
+        assert chat.stdout is not None
+        chat.stdin.write("Hello.\n")
+        chat.stdin.flush()
+        while "Nine, sir." not in chat.stdout.readline():
+            assert chat.poll() is None
+        chat.send_signal(signal.SIGINT)
+        out, err = chat.communicate(timeout=20)
+    assert chat.returncode == 0, err
+    assert "The chat ends here." in out
+    assert "Traceback" not in err

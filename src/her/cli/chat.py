@@ -5,10 +5,10 @@ Owns the loop, the commands and how a reply looks on a screen. What a chat *is* 
 """
 
 import asyncio
+import contextlib
 import io
 import re
 import sys
-from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -107,17 +107,22 @@ class Talk:
             # A pipe carries UTF-8 whatever the locale says; a byte that is none must not end the chat.
             sys.stdin.reconfigure(encoding=sys.stdin.encoding if sys.stdin.isatty() else "utf-8", errors="replace")
         self._introduce()
-        while (line := self._line()) is not None:
-            try:
-                if line.startswith("/"):
-                    if self._command(line, runner):
-                        break
-                elif line:
-                    self.session.say(line)
-                    self._reply(runner)
-            except HerError as e:
-                self._note(f"error: {e}", style="red")
+        with contextlib.suppress(KeyboardInterrupt):
+            while (line := self._line()) is not None and not self._turn(line, runner):
+                continue
         self._note("The chat ends here.")
+
+    def _turn(self, line: str, runner: asyncio.Runner) -> bool:
+        """Do what one line asks; True ends the chat."""
+        try:
+            if line.startswith("/"):
+                return self._command(line, runner)
+            if line:
+                self.session.say(line)
+                self._reply(runner)
+        except HerError as e:
+            self._note(f"error: {e}", style="red")
+        return False
 
     def _line(self) -> str | None:
         terminal = sys.stdin.isatty()
@@ -175,19 +180,18 @@ class Talk:
             self._note("the history is as before; /retry asks again")
             raise
         self.console.print()
-        if spoken.turn is None:
-            why = {"nothing": "it was empty", "only_thinking": "it never came to speech or action"}
+        if spoken.turn is None or not any(p.kind != "thought" for p in spoken.turn.parts):
+            why = "it was empty" if spoken.unread == "nothing" else "it never came to speech or action"
             cut = "; it ran into --max-tokens" if spoken.finish_reason == "length" else ""
-            reason = why.get(spoken.unread or "", "it is no turn")
             self._note(
-                f"{self.session.character}'s reply could not be read ({reason}{cut}). "
+                f"{self.session.character}'s reply could not be read ({why}{cut}). "
                 "The history is as before; /retry asks again.",
                 style="yellow",
             )
             return
         self.session.keep(spoken.turn, retry=retry)
-        if not any(p.kind != "thought" for p in spoken.turn.parts):
-            self._note(f"({self.session.character} keeps silent; /role shows thoughts)")
+        if self.eager and not self.role_thinking and "orphan_close" in spoken.repairs:
+            self._note("(a tag was lost: some of this may have been a thought, and is kept as one)", style="yellow")
 
     async def _stream(self, *, retry: bool) -> "Spoken":
         """Print a reply as it comes; what may not be seen never gets here."""
@@ -204,7 +208,7 @@ class Talk:
             sample_index=self.attempts,
         )
         spoken: Spoken | None = None
-        async with aclosing(pieces) as stream:  # type: ignore[type-var]
+        async with contextlib.aclosing(pieces) as stream:  # type: ignore[type-var]
             async for piece in stream:
                 if isinstance(piece, Spoken):
                     spoken = piece

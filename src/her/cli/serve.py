@@ -29,7 +29,7 @@ def serve(
     from her.llm import open_model
     from her.serve.app import create_app
     from her.serve.casting import find_scene, ways_of
-    from her.serve.run import serve_forever
+    from her.serve.run import listen, serve_forever
     from her.serve.session import companion
     from her.serve.settings import ServeSettings
     from her.story import load_scenes
@@ -52,6 +52,7 @@ def serve(
         eager=eager,
         max_tokens=max_tokens,
     )
+    socket = listen(settings)
     app = create_app(open_model(model), settings)
     console = Console(highlight=False, soft_wrap=True)
     who = f"{character} in scene {place.id}" if place is not None else "prompts that clients bring"
@@ -59,7 +60,7 @@ def serve(
     console.print(f"serving {model} as {who}: http://{shown}:{port}/v1  (Ctrl-C stops)", markup=False)
     if not settings.loopback:
         console.print("no TLS here: put a proxy with a certificate in front", style="yellow")
-    serve_forever(app, settings)
+    serve_forever(app, socket)
 
 
 def _key(variable: str | None) -> str | None:
