@@ -14,15 +14,21 @@ from her.synthesis.quotes import has_dialogue
 
 _ROMAN = r"(?=[IVXLC])(?:X[CL]|L?X{0,3})(?:I[XV]|V?I{0,3})"
 _COUNT = (
-    r"(?:\d{1,3}|" + _ROMAN + r"|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|"
+    r"(?:\d{1,3}|"
+    + _ROMAN
+    + r"|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|"
     r"sixteen|seventeen|eighteen|nineteen|twenty(?:[- ]\w+)?|thirty(?:[- ]\w+)?|the \w+)"
 )
 _NAMED = re.compile(
-    r"^[ \t]*((?:chapter|act|book|part|canto|scene|letter)\s+" + _COUNT + r"\b(?:[ \t]*[.:,–—-]+[ \t]*[^\n]{0,80}|[ \t]*)"
+    r"^[ \t]*((?:chapter|act|book|part|canto|scene|letter)\s+"
+    + _COUNT
+    + r"\b(?:[ \t]*[.:,–—-]+[ \t]*[^\n]{0,80}|[ \t]*)"
     r"|(?:prologue|epilogue)[.:]?)[ \t]*$",
     re.IGNORECASE | re.MULTILINE,
 )
-_BARE = re.compile(r"^[ \t]*(" + _ROMAN + r"\.?|第[一二三四五六七八九十百零\d]+[章回节][^\n]{0,30})[ \t]*$", re.MULTILINE)
+_BARE = re.compile(
+    r"^[ \t]*(" + _ROMAN + r"\.?|第[一二三四五六七八九十百零\d]+[章回节][^\n]{0,30})[ \t]*$", re.MULTILINE
+)
 _FIRST_LINE_WORDS = 12
 """A first line of at most so many words is taken for the title."""
 

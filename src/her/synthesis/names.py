@@ -39,7 +39,9 @@ _NOT_NAMES = frozenset(
 )
 _WORD = r"[A-Z][a-z’'A-Z-]*[a-z]"
 _TITLE = r"(?:" + "|".join(sorted(TITLES, key=len, reverse=True)) + r")\b\.?"
-NAME = re.compile(rf"(?:(?:{_TITLE})\s+)?(?:(?:de|von|van|du|la)\s+)?{_WORD}(?:\s+(?:de|von|van|du|la)\s+{_WORD}|\s+{_WORD})?")
+NAME = re.compile(
+    rf"(?:(?:{_TITLE})\s+)?(?:(?:de|von|van|du|la)\s+)?{_WORD}(?:\s+(?:de|von|van|du|la)\s+{_WORD}|\s+{_WORD})?"
+)
 _VERB = r"(?:" + "|".join(sorted(SPEECH_VERBS, key=len, reverse=True)) + r")"
 _CJK_SAID = re.compile(r"([一-鿿]{2,4})(?:说道|问道|答道|说|道|问)[:：,，]")
 _DIMINUTIVES = {
@@ -124,7 +126,9 @@ def discover(narration: str) -> Roster:
     for form in speakers:
         forms.setdefault(form, speakers[form])
     # "Had Elizabeth": a common word that only begins a sentence before a well-known name.
-    known -= {f for f in known if title_of(f) is None and " " in f and forms[f] * 20 < forms.get(f.rsplit(" ", 1)[1], 0)}
+    known -= {
+        f for f in known if title_of(f) is None and " " in f and forms[f] * 20 < forms.get(f.rsplit(" ", 1)[1], 0)
+    }
     return _merge({f: max(forms[f], 1) for f in known}, text)
 
 

@@ -96,5 +96,5 @@ def _border(text: str, *, first: _Line, last: _Line, line: _Line, layout: str, w
         return opens
     short = last.end - last.start < width * 0.75
     spaced_line = any(part and not part.strip() for part in line.gap.split("\n")[1:-1])
-    quote_ended = before[-1] in "\"”»" and after[0].isupper()
+    quote_ended = before[-1] in '"”»' and after[0].isupper()
     return opens or short or spaced_line or quote_ended

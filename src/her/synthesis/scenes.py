@@ -56,9 +56,9 @@ def unquoted(text: str, span: Span, pieces: Sequence[Span]) -> list[Span]:
     found.append((at, span.end))
     kept = []
     for start, end in found:
-        while start < end and (text[start].isspace() or text[start] in "\"“”‘’«»「」"):
+        while start < end and (text[start].isspace() or text[start] in '"“”‘’«»「」'):
             start += 1
-        while end > start and (text[end - 1].isspace() or text[end - 1] in "\"“”«»「」"):
+        while end > start and (text[end - 1].isspace() or text[end - 1] in '"“”«»「」'):
             end -= 1
         if end > start and any(c.isalnum() for c in text[start:end]):
             kept.append(Span(start=start, end=end))
@@ -68,7 +68,12 @@ def unquoted(text: str, span: Span, pieces: Sequence[Span]) -> list[Span]:
 def _is_mention(text: str, quotation: Quotation, paragraph: Span) -> bool:
     """A word or two in quotation marks inside a sentence of narration: a mention, not an utterance."""
     said = text[quotation.span.start : quotation.span.end]
-    if len(said.split()) > 3 or not quotation.balanced or said[-1] in ",.!?…—-" or quotation.span.start - 1 <= paragraph.start:
+    if (
+        len(said.split()) > 3
+        or not quotation.balanced
+        or said[-1] in ",.!?…—-"
+        or quotation.span.start - 1 <= paragraph.start
+    ):
         return False
     around = text[paragraph.start : quotation.span.start] + text[quotation.span.end : paragraph.end]
     return not SPEECH_VERBS & set(words(around)) or said[0].islower()

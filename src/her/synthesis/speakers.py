@@ -59,7 +59,9 @@ def cast(text: str, scene: SceneText, roster: Roster) -> list[Person]:
             seen.setdefault(person.name, person)
     for person in list(seen.values()):
         spouse = _spouse(person, roster)
-        if spouse is not None and re.search(rf"\b{_VERB}\s+(?:his|her)\s+(?:wife|lady|husband|mother|father)\b", text[scene.span.start : scene.span.end]):
+        if spouse is not None and re.search(
+            rf"\b{_VERB}\s+(?:his|her)\s+(?:wife|lady|husband|mother|father)\b", text[scene.span.start : scene.span.end]
+        ):
             seen.setdefault(spouse.name, spouse)
     return list(seen.values())
 
@@ -249,7 +251,7 @@ def said_pieces(text: str, pieces: Sequence[Span]) -> list[str]:
     found = []
     for i, piece in enumerate(pieces):
         said = normalise(text[piece.start : piece.end])
-        between = text[piece.end : pieces[i + 1].start].strip(" \n\t\"“”‘’«»") if i + 1 < len(pieces) else "."
+        between = text[piece.end : pieces[i + 1].start].strip(' \n\t"“”‘’«»') if i + 1 < len(pieces) else "."
         if said.endswith(",") and between.endswith((".", "!", "?", ":")):
             said = f"{said[:-1]}."
         found.append(said)

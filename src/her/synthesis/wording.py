@@ -11,7 +11,9 @@ from collections.abc import Iterable
 _SPACE = re.compile(r"\s+")
 _BEFORE_MARK = re.compile(r" (?=[,.;:!?…’”\)\]])")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_ABBREVIATION = re.compile(r"(?:^|[\s(\"“‘])(?:Mr|Mrs|Ms|Dr|St|Sr|Jr|Capt|Col|Gen|Rev|Prof|Hon|Messrs|etc|No|vs|[A-Z])\.$")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\"“‘])(?:Mr|Mrs|Ms|Dr|St|Sr|Jr|Capt|Col|Gen|Rev|Prof|Hon|Messrs|etc|No|vs|[A-Z])\.$"
+)
 _SENTENCE_END = re.compile(r"(?:[.!?…]+|--|—(?=\s*$))[\"”’')\]]*(?=\s|$)")
 
 STOPWORDS = frozenset(

@@ -1,0 +1,21 @@
+"""Teacher's work: a text becomes scenes, scenes become two-layer dialogues. The dear, stochastic step, done once."""
+
+from her.synthesis.book import book_of, read_book
+from her.synthesis.curated import Curated, read_curated
+from her.synthesis.pipeline import synthesize
+from her.synthesis.result import Reject, SynthConfig, SynthReport, SynthResult, Verified
+from her.synthesis.summary import summary
+
+__all__ = [
+    "Curated",
+    "Reject",
+    "SynthConfig",
+    "SynthReport",
+    "SynthResult",
+    "Verified",
+    "book_of",
+    "read_book",
+    "read_curated",
+    "summary",
+    "synthesize",
+]

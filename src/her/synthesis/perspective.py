@@ -1,0 +1,131 @@
+"""Perspective: whose voice a text is in, and what such a text may not do.
+
+Owns the checks of role thinking (the character's own first person), system thinking (about the character, third person),
+actions (no pronoun for the actor) and settings. Every refusal has a short reason, under which it is counted.
+"""
+
+import re
+from collections.abc import Sequence
+
+from her.errors import TeacherError
+from her.synthesis.wording import content_words, ends_properly, overlap, repeats_itself, shares_run, words
+
+_FIRST = {"i", "i'm", "i've", "i'll", "i'd", "me", "my", "mine", "myself", "we", "us", "our", "we're", "we'll", "we've"}
+_OWN = _FIRST - {"we", "us", "our", "we're", "we'll", "we've"}
+_THIRD = {"he", "she", "they", "him", "her", "his", "their", "them"}
+_MARKUP = re.compile(r"[<>{}\[\]*|]|\brole_|\bsystem_")
+_TALKED_TO = re.compile(r"\b(?:user|assistant|AI|language model|JSON|roleplay|role-play)\b", re.IGNORECASE)
+_FOREIGN = re.compile(r"[\u0400-\u04ff\u4e00-\u9fff\u3040-\u30ff\uac00-\ud7af]")
+_COPY = 0.6
+"""A thought more than so much of whose content stands in the speech only says it again."""
+
+
+def _plain(text: str, *, source: str) -> None:
+    if _MARKUP.search(text):
+        raise TeacherError(text, "markup")
+    if _TALKED_TO.search(text):
+        raise TeacherError(text, "talks_of_user")
+    if _FOREIGN.search(text) and not _FOREIGN.search(source):
+        raise TeacherError(text, "other_language")
+    if repeats_itself(text):
+        raise TeacherError(text, "loops")
+
+
+def check_thought(
+    text: str,
+    *,
+    name: str,
+    speech: str,
+    context: str,
+    hidden: Sequence[str],
+    earlier: Sequence[str],
+    max_words: int,
+    example: str = "",
+) -> str:
+    """A character's own thought. `context`: what it was told. `hidden`: others' thoughts, which it cannot know.
+    `earlier`: its own past ones."""
+    _plain(text, source=speech)
+    if not 4 <= len(words(text)) <= max_words:
+        raise TeacherError(text, "length")
+    if not set(words(text)) & _FIRST:
+        raise TeacherError(text, "not_first_person")
+    if re.match(rf"{re.escape(name)}\b", text) or re.search(
+        rf"\b{re.escape(name)} (?:is|was|feels|thinks|wants|knows)\b", text
+    ):
+        raise TeacherError(text, "third_person")
+    if overlap(text, speech) > _COPY or shares_run(text, speech, length=5):
+        raise TeacherError(text, "copies_speech")
+    if any(shares_run(text, other, length=6) for other in hidden):
+        raise TeacherError(text, "reads_minds")
+    if any(overlap(text, past) > 0.8 or shares_run(text, past, length=7) for past in earlier):
+        raise TeacherError(text, "repeats")
+    if example and shares_run(text, example, length=5):
+        raise TeacherError(text, "copies_example")
+    if not content_words(text) & content_words(f"{context} {speech}"):
+        raise TeacherError(text, "off_topic")
+    return text.strip("\"'“”")
+
+
+def check_plan(
+    text: str,
+    *,
+    name: str,
+    aliases: Sequence[str],
+    reply: str,
+    earlier: Sequence[str],
+    max_words: int,
+    example: str = "",
+) -> str:
+    """System thinking: about the character, in the third person. `reply`: its words, which it leads to and does not quote."""
+    _plain(text, source=reply or name)
+    if not 6 <= len(words(text)) <= max_words:
+        raise TeacherError(text, "length")
+    if set(words(text)) & _OWN:
+        raise TeacherError(text, "not_third_person")
+    names_it = any(re.search(rf"\b{re.escape(form)}\b", text) for form in (name, *aliases))
+    if not names_it and not set(words(text)) & _THIRD:
+        raise TeacherError(text, "not_about_character")
+    if reply and shares_run(text, reply, length=6):
+        raise TeacherError(text, "quotes_reply")
+    if any(shares_run(text, past, length=10) for past in earlier):
+        raise TeacherError(text, "repeats")
+    if example and shares_run(text, example, length=6):
+        raise TeacherError(text, "copies_example")
+    return text.strip("\"'“”")
+
+
+def check_action(text: str, *, name: str) -> str:
+    """What a character does, without naming who does it."""
+    _plain(text, source=name)
+    bare = text.strip().rstrip(".!").strip()
+    w = words(bare)
+    if not 2 <= len(w) <= 14:
+        raise TeacherError(text, "length")
+    if w[0] in _FIRST | {"he", "she", "they", "it", "the", "a", "an"} or set(w) & _OWN or bare.startswith(name):
+        raise TeacherError(text, "names_actor")
+    if re.search(r"[\"“”]|\b(?:says?|said|asks?|asked|thinks?|thought)\b", bare):
+        raise TeacherError(text, "speech_in_action")
+    return bare
+
+
+def check_setting(text: str, *, dialogue: Sequence[str], max_words: int, example: str = "") -> str:
+    """A sentence of a scene's card. It says what is so before the first word, and so quotes nothing that follows."""
+    _plain(text, source=" ".join(dialogue))
+    if not 3 <= len(words(text)) <= max_words:
+        raise TeacherError(text, "length")
+    if not ends_properly(text):
+        raise TeacherError(text, "unfinished")
+    if set(words(text)) & _OWN:
+        raise TeacherError(text, "not_third_person")
+    if any(shares_run(text, said, length=6) for said in dialogue):
+        raise TeacherError(text, "quotes_dialogue")
+    if example and shares_run(text, example, length=5):
+        raise TeacherError(text, "copies_example")
+    return text
+
+
+def unknown_names(text: str, known: Sequence[str], source: str) -> list[str]:
+    """Capitalised words inside sentences that stand neither among the known names nor in the source."""
+    candidates = re.findall(r"(?<=[a-z,;] )([A-Z][a-z]{2,})\b", text)
+    pool = " ".join([*known, source])
+    return [c for c in candidates if not re.search(rf"\b{c}", pool)]

@@ -1,0 +1,102 @@
+"""What synthesis is asked for and what it hands back: configuration, rejects, verified spans, the report.
+
+Values only. A reject names its stage, its item and the short reason under which it is counted; nothing is lost silently.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from her.renderers.layouts import LayoutStats
+from her.schema import Dialogue, HistoryPolicy, Record, Span
+
+Stage = Literal["curated", "speech", "speaker", "scene", "setting", "completion", "role_thinking", "system_thinking"]
+
+
+class SynthConfig(Record):
+    """How a source is worked. The defaults suit a small local teacher."""
+
+    chapters: str | None = None
+    """`3`, `1-2` or `1,4-5`; None: all."""
+    max_scenes: int | None = Field(default=None, gt=0)
+    max_turns: int | None = Field(default=None, gt=0)
+    """Turns of one dialogue at most; the rest of a longer scene is left out and counted."""
+    concurrency: int = Field(default=4, gt=0)
+    """Calls in flight. It changes the speed and nothing else."""
+    seed: int = 0
+    history_policy: HistoryPolicy = "drop_own_system"
+    history_turns: int = Field(default=5, gt=0)
+    """So many turns of history are shown to the teacher."""
+    retries: int = Field(default=2, ge=0)
+    """So many further attempts after a refused answer."""
+    tell_faults: bool = False
+    """Is a retry told why the last answer was refused? A very small model copies the complaint instead."""
+    temperature: float = Field(default=0.7, ge=0)
+    thought_words: int = Field(default=40, gt=0)
+    system_words: int = Field(default=45, gt=0)
+    profiles: bool = True
+    completion: bool = True
+    actions: float = Field(default=0.35, ge=0, le=1)
+    """Share of turns without a book's action for which the teacher is asked for one."""
+
+
+class Reject(Record):
+    """Something that was made or found and is not used, and why."""
+
+    stage: Stage
+    item_id: str
+    """Scene, utterance or turn; `DIALOGUE/TURN` for a turn."""
+    reason: str
+    detail: str = ""
+    """Where the reject came from a teacher: the start of what it wrote."""
+
+
+class Verified(Record):
+    """Where the book says a turn's words. A turn whose words were joined from several places has several spans."""
+
+    dialogue_id: str
+    turn_id: str
+    spans: tuple[Span, ...]
+
+
+class SynthReport(Record):
+    """Counts of one synthesis."""
+
+    source: str
+    teacher: str
+    fingerprint: str
+    chapters: int
+    scenes: int
+    utterances: int
+    attributed: dict[str, int]
+    """Utterances by how their speaker was found; `unattributed` for none."""
+    turns: int
+    spans_verified: int
+    spans_unverified: int
+    book_actions: int
+    thoughts_kept: int
+    system_thinking_kept: int
+    additions_kept: int
+    rejected: dict[str, int]
+    """`stage.reason` to count of items given up."""
+    refused_answers: dict[str, int]
+    """`stage.reason` to count of single answers refused, retried ones included."""
+    calls: dict[str, int]
+    """Stage to calls made."""
+    retries: int
+    prompt_tokens: int
+    completion_tokens: int
+    layouts_before: LayoutStats
+    """Of the turns as the source has them."""
+    layouts_after: LayoutStats
+
+
+class SynthResult(Record):
+    """Everything one synthesis made."""
+
+    book_id: str
+    title: str
+    dialogues: tuple[Dialogue, ...]
+    rejects: tuple[Reject, ...]
+    verified: tuple[Verified, ...]
+    report: SynthReport

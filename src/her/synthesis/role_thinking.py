@@ -1,0 +1,102 @@
+"""Role thinking: what a character thinks and does not say, one short text a turn (HER stage 1).
+
+Owns the question and its check. The teacher sees the scene as this character knows it, the turns before as it saw them,
+and its real words. Where no answer passes, the turn keeps its speech and has no thought.
+"""
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from her.schema import Scene, Turn
+from her.synthesis import view
+from her.synthesis.perspective import check_action, check_thought
+from her.synthesis.result import SynthConfig
+from her.synthesis.teacher import Answer, Ask, Choice, Teacher, Text, fill, finished
+from her.synthesis.wording import clip, sentences
+
+_OPENINGS = (
+    "I must ", "I hope ", "I wonder ", "I know ", "I wish ", "I fear ", "I cannot ", "I will ", "I want ", "I see ",
+    "If I ", "I never ", "I should ", "I think ", "My ", "I am ",
+)  # fmt: skip
+_ACTIONS = (
+    "glances ", "looks ", "turns ", "leans ", "nods ", "smiles ", "frowns ", "sits ", "stands ", "steps ", "folds ",
+    "lowers ", "raises ", "shakes ", "taps ", "pauses ", "lifts ", "sets ", "touches ", "draws ",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thought:
+    """A checked thought, and an action where one was asked for and passed."""
+
+    text: str
+    action: str | None
+
+
+async def think(
+    teacher: Teacher, *, scene: Scene, before: Sequence[Turn], turn: Turn, item_id: str, action: bool
+) -> Answer[Thought]:
+    """Ask for the thought behind `turn`, whose parts are the book's."""
+    return await teacher.ask(
+        question(teacher.config, scene=scene, before=before, turn=turn, item_id=item_id, action=action)
+    )
+
+
+def question(
+    config: SynthConfig, *, scene: Scene, before: Sequence[Turn], turn: Turn, item_id: str, action: bool
+) -> Ask[Thought]:
+    """The question about one turn. Nothing that the character cannot know goes in; what comes out is checked."""
+    me = view.knows(scene, turn.speaker)
+    speech = clip((turn.speech()[a:b] for a, b in sentences(turn.speech())), limit_words=60) or "(nothing)"
+    past = view.history(before, name=me.name, policy=config.history_policy, turns=config.history_turns)
+    values = {
+        "scenario": view.short(scene.scenario, limit_words=60),
+        "name": me.name,
+        "self": " ".join(view.short(f, limit_words=30) for f in (me.profile, me.background, me.motivation) if f),
+        "history": past,
+        "speech": speech,
+    }
+    rng = random.Random(f"{config.seed}/{item_id}/opening")
+    openings = rng.sample(_OPENINGS, 4)
+    fields: dict[str, Text | Choice] = {"thought": Text(chars=150, opening=f"({'|'.join(openings)})")}
+    if action:
+        fields["action"] = Text(chars=50, opening=f"({'|'.join(rng.sample(_ACTIONS, 6))})")
+    earlier = view.own_thoughts(before, me.name)
+    # Others' thoughts serve the check alone: an answer that repeats one has read a mind.
+    hidden = [p.text for t in before if t.speaker != me.name for p in t.parts if p.kind == "thought"]
+    example = " ".join(m.content for m in fill("role_thinking", {**values, "fault": ""})[:-1])
+
+    def check(answer: Mapping[str, str]) -> Thought:
+        text = check_thought(
+            finished(answer["thought"]),
+            name=me.name,
+            speech=turn.speech(),
+            context=" ".join((values["scenario"], values["self"], past, *scene.names())),
+            hidden=hidden,
+            earlier=earlier,
+            max_words=config.thought_words,
+            example=example,
+        )
+        # A poor action is dropped with its attempt only where the thought was poor too.
+        done = _action(answer["action"], me.name) if action else None
+        return Thought(text=re.sub(r"\.$", "", text), action=done)
+
+    return Ask(
+        stage="role_thinking",
+        item_id=item_id,
+        prompt="role_thinking",
+        values=values,
+        fields=fields,
+        check=check,
+        max_tokens=80 if action else 55,
+    )
+
+
+def _action(text: str, name: str) -> str | None:
+    from her.errors import TeacherError
+
+    try:
+        return check_action(text, name=name)
+    except TeacherError:
+        return None

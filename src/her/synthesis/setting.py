@@ -1,0 +1,177 @@
+"""Setting: the card of a scene and of its people, written by the teacher from what stands before the first word.
+
+Owns what the teacher is shown for it: the narration that opens the scene, sentences about a person, and the person's own
+lines. Scenario, topic, motivation and profile are each checked; a field that no answer fills stays None (scenario: the
+book's own opening sentence), and is counted.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from her.errors import TeacherError
+from her.schema import Book, Scene, Span, Turn
+from her.synthesis import view
+from her.synthesis.names import Person
+from her.synthesis.perspective import check_setting, unknown_names
+from her.synthesis.result import Reject
+from her.synthesis.scenes import SceneText
+from her.synthesis.teacher import Answer, Ask, Teacher, Text, fill, finished
+from her.synthesis.wording import clip, normalise, sentences
+
+_OPENING_WORDS = 110
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """Scenario and topic of a scene."""
+
+    scenario: str
+    topic: str | None
+    reject: Reject | None
+
+
+def opening(book: Book, scene: SceneText) -> str:
+    """The narration before the scene's first word; where there is next to none, the scene's first narration."""
+    first = scene.utterances[0].pieces[0].start
+    stretches = scene.narration(book.text)
+    before = [s for s in stretches if s.end <= first]
+    chosen = before if sum(s.end - s.start for s in before) > 80 else stretches[:6]
+    whole = [normalise(book.text[s.start : s.end]) for s in chosen]
+    kept = [t[a:b] for t in whole for a, b in sentences(t)]
+    # The end of the narration is nearest to the first word; the beginning says where we are.
+    head = clip(kept, limit_words=_OPENING_WORDS)
+    return head or book.chapters[scene.chapter.number - 1].title
+
+
+async def card(
+    teacher: Teacher, *, book: Book, scene: SceneText, names: Sequence[str], dialogue: Sequence[str]
+) -> Card:
+    """Scenario and topic. Where the teacher fails, the book's own opening serves, and the reject says so."""
+    source = opening(book, scene)
+    values = {"opening": source, "names": ", ".join(names)}
+    example = _example("scene_card", values)
+
+    def check(answer: Mapping[str, str]) -> tuple[str, str]:
+        scenario = check_setting(finished(answer["scenario"]), dialogue=dialogue, max_words=70, example=example)
+        if strangers := unknown_names(scenario, names, source):
+            raise TeacherError(f"{strangers}: {scenario}", "unknown_name")
+        topic = answer["topic"].rstrip(".")
+        if len(topic.split()) > 14 or any(topic.lower() in d.lower() for d in dialogue if len(topic.split()) > 3):
+            raise TeacherError(topic, "topic")
+        return scenario, topic
+
+    answer = await teacher.ask(
+        Ask(
+            stage="setting",
+            item_id=f"{scene.id}/scenario",
+            prompt="scene_card",
+            values=values,
+            fields={"scenario": Text(chars=260), "topic": Text(chars=50)},
+            check=check,
+            max_tokens=95,
+        )
+    )
+    if answer.value is None:
+        return Card(
+            scenario=clip((source[a:b] for a, b in sentences(source)), limit_words=60), topic=None, reject=answer.reject
+        )
+    return Card(scenario=answer.value[0], topic=answer.value[1], reject=None)
+
+
+async def motivation(
+    teacher: Teacher, *, scene: Scene, name: str, turns: Sequence[Turn], dialogue: Sequence[str]
+) -> Answer[str]:
+    """What `name` wants, read off its own first lines: the motive explains what it will say."""
+    said = [_spoken_line(t) for t in turns if t.speaker == name and t.speech()][:3]
+    return await _field(
+        teacher,
+        prompt="motivation",
+        field="motivation",
+        item_id=f"{scene.id}/{name}.motivation",
+        name=name,
+        values={"scenario": view.short(scene.scenario, limit_words=60), "said": "\n".join(said), "name": name},
+        opening=f"{_pattern(name)} (wants|hopes|means|tries) to ",
+        dialogue=dialogue,
+        known=[*scene.names(), scene.scenario, *said],
+    )
+
+
+async def profile(teacher: Teacher, *, book: Book, person: Person, facts: Sequence[Span]) -> Answer[str]:
+    """Who this is, from what the book's narration says of it. Book-wide: one profile serves every scene."""
+    told = clip((normalise(book.text[s.start : s.end]) for s in facts), limit_words=130)
+    return await _field(
+        teacher,
+        prompt="profile",
+        field="profile",
+        item_id=f"{book.id}/{person.name}.profile",
+        name=person.name,
+        values={"facts": told, "name": person.name},
+        opening=f"{_pattern(person.name)} (is|was|has) ",
+        dialogue=(),
+        known=[person.name, *person.aliases, told],
+    )
+
+
+async def _field(
+    teacher: Teacher,
+    *,
+    prompt: str,
+    field: str,
+    item_id: str,
+    name: str,
+    values: Mapping[str, str],
+    opening: str,
+    dialogue: Sequence[str],
+    known: Sequence[str],
+) -> Answer[str]:
+    example = _example(prompt, values)
+
+    def check(answer: Mapping[str, str]) -> str:
+        text = check_setting(finished(answer[field]), dialogue=dialogue, max_words=45, example=example)
+        if strangers := unknown_names(text, known, ""):
+            raise TeacherError(f"{strangers}: {text}", "unknown_name")
+        if name not in text:
+            raise TeacherError(text, "not_about_character")
+        return text
+
+    return await teacher.ask(
+        Ask(
+            stage="setting",
+            item_id=item_id,
+            prompt=prompt,
+            values=values,
+            fields={field: Text(chars=150, opening=opening)},
+            check=check,
+            max_tokens=50,
+        )
+    )
+
+
+def about(book: Book, narration: Sequence[Span], person: Person, *, limit: int) -> list[Span]:
+    """Sentences of narration about a person, those that describe it (`was`, `had`) first, else in reading order."""
+    found: list[tuple[int, Span]] = []
+    forms = "|".join(re.escape(f) for f in (person.name, *person.aliases))
+    names_it = re.compile(rf"\b(?:{forms})\b")
+    describes = re.compile(rf"\b(?:{forms})\b[^.]{{0,40}}\b(?:was|had|is|has|were)\b")
+    for stretch in narration:
+        body = book.text[stretch.start : stretch.end]
+        for a, b in sentences(body):
+            sentence = body[a:b]
+            if names_it.search(sentence) and 5 <= len(sentence.split()) <= 60:
+                span = Span(start=stretch.start + a, end=stretch.start + b)
+                found.append((0 if describes.search(normalise(sentence)) else 1, span))
+    found.sort(key=lambda pair: (pair[0], pair[1].start))
+    return [span for _, span in found[:limit]]
+
+
+def _pattern(name: str) -> str:
+    return re.escape(name).replace("\\ ", " ")
+
+
+def _example(prompt: str, values: Mapping[str, str]) -> str:
+    return " ".join(m.content for m in fill(prompt, {**values, "fault": ""})[:-1])
+
+
+def _spoken_line(turn: Turn) -> str:
+    return f"{turn.speaker} says: {' '.join(turn.speech().split()[:30])}"

@@ -1,0 +1,91 @@
+"""System thinking: the third-person plan for playing a character's next turn (HER stage 2).
+
+Two steps. The draft is written without the reply, from what the character knows. The rewrite then leads to the real reply:
+it sees what the character could know at that turn, the character's own reply, and the draft. Neither ever sees another's
+thought, another's motive, an earlier plan, or a later turn. Where no rewrite passes, the draft does not stand in for it: a
+plan that leads elsewhere teaches the wrong thing.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from her.schema import Scene, Turn, Viewer
+from her.synthesis import view
+from her.synthesis.perspective import check_plan
+from her.synthesis.result import SynthConfig
+from her.synthesis.teacher import Answer, Ask, Teacher, Text, fill, finished
+
+
+async def plan(
+    teacher: Teacher, *, scene: Scene, before: Sequence[Turn], turn: Turn, item_id: str, draft: str | None
+) -> Answer[str]:
+    """The rewrite towards `turn`, which carries the character's own thought where it has one."""
+    return await teacher.ask(
+        rewrite_question(teacher.config, scene=scene, before=before, turn=turn, item_id=item_id, draft=draft)
+    )
+
+
+def draft_question(config: SynthConfig, *, scene: Scene, before: Sequence[Turn], name: str, item_id: str) -> Ask[str]:
+    """How should `name` be played now? Asked without the reply."""
+    return _question(config, "system_draft", scene=scene, before=before, name=name, item_id=item_id, more={}, reply="")
+
+
+def rewrite_question(
+    config: SynthConfig, *, scene: Scene, before: Sequence[Turn], turn: Turn, item_id: str, draft: str | None
+) -> Ask[str]:
+    """Lead the draft to what the character really does."""
+    own = turn.seen_by(Viewer.character(turn.speaker))
+    more = {"draft": draft or f"{turn.speaker} answers.", "reply": view.line(own, max_words=60)}
+    return _question(
+        config,
+        "system_rewrite",
+        scene=scene,
+        before=before,
+        name=turn.speaker,
+        item_id=item_id,
+        more=more,
+        reply=turn.speech(),
+    )
+
+
+def _question(
+    config: SynthConfig,
+    prompt: str,
+    *,
+    scene: Scene,
+    before: Sequence[Turn],
+    name: str,
+    item_id: str,
+    more: Mapping[str, str],
+    reply: str,
+) -> Ask[str]:
+    me = view.knows(scene, name)
+    values = {
+        "scenario": view.short(scene.scenario, limit_words=60),
+        "name": me.name,
+        "self": " ".join(view.short(f, limit_words=30) for f in (me.profile, me.background, me.motivation) if f),
+        "history": view.history(before, name=me.name, policy=config.history_policy, turns=config.history_turns),
+        **more,
+    }
+    example = " ".join(m.content for m in fill(prompt, {**values, "fault": ""})[:-1])
+
+    def check(answer: Mapping[str, str]) -> str:
+        return check_plan(
+            finished(answer["plan"]),
+            name=me.name,
+            aliases=me.aliases,
+            reply=reply,
+            earlier=(),
+            max_words=config.system_words,
+            example=example,
+        )
+
+    opening = f"{re.escape(me.name)} (is|feels|wants to|knows|must|hopes to|should|tries to|does not|sees) "
+    return Ask(
+        stage="system_thinking",
+        item_id=item_id,
+        prompt=prompt,
+        values=values,
+        fields={"plan": Text(chars=170, opening=opening.replace("\\ ", " "))},
+        check=check,
+    )

@@ -1,0 +1,194 @@
+"""The teacher: asks a model for one small JSON object, has code check it, asks again, and gives up with a reason.
+
+Owns the prompt files, the schema of an answer, the reading of imperfect JSON, retries and counting. What a good answer is,
+each stage says itself, by a check that raises `TeacherError`. A model that cannot be reached is an error and rises.
+"""
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Generic, TypeVar
+
+from her.errors import ReplyError, TeacherError
+from her.llm import ChatModel, Reply, Request
+from her.schema import Message
+from her.store import canonical
+from her.synthesis.result import Reject, Stage, SynthConfig
+from her.synthesis.wording import ends_properly, normalise, whole_sentences
+
+T = TypeVar("T")
+_SECTION = re.compile(r"^\[(system|user|assistant)\]\n", re.MULTILINE)
+_HOLE = re.compile(r"\{\{(\w+)\}\}")
+_FIELD = re.compile(r'"(\w+)"\s*:\s*(?:"((?:[^"\\]|\\.)*)"?|(-?\d+))')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A text field of an answer. `opening`: a regular expression that the engine is asked to begin with."""
+
+    chars: int
+    opening: str = ""
+
+    def schema(self) -> dict[str, object]:
+        if self.opening:
+            return {"type": "string", "pattern": rf"^{self.opening}[^\"\n\\]{{15,{self.chars}}}$"}
+        return {"type": "string", "minLength": 12, "maxLength": self.chars}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A field that takes one of the given values."""
+
+    options: tuple[str, ...]
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "string", "enum": list(self.options)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask(Generic[T]):
+    """One question. `check` turns the fields of an answer into what is wanted, or raises TeacherError."""
+
+    stage: Stage
+    item_id: str
+    prompt: str
+    values: Mapping[str, str]
+    fields: Mapping[str, Text | Choice]
+    check: Callable[[Mapping[str, str]], T]
+    max_tokens: int = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Generic[T]):
+    """What came of it: a value, or the reject that says why there is none."""
+
+    value: T | None
+    reject: Reject | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Sums that do not depend on the order in which calls end."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    retries: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Teacher:
+    """A `ChatModel` that is asked `Ask`s."""
+
+    def __init__(self, model: ChatModel, *, config: SynthConfig) -> None:
+        self.model = model
+        self.config = config
+        self.tally = Tally()
+        self._room = asyncio.Semaphore(config.concurrency)
+
+    async def ask(self, ask: Ask[T]) -> Answer[T]:
+        """Ask until an answer passes its check, `retries` times more at most."""
+        reason, detail, fault = "unread", "", ""
+        for attempt in range(self.config.retries + 1):
+            self.tally.retries += attempt > 0
+            request = self._request(ask, attempt=attempt, fault=fault)
+            try:
+                reply = await self._reply(request, ask.stage)
+                fields = read_fields(reply, tuple(ask.fields))
+                return Answer(value=ask.check(fields), reject=None)
+            except TeacherError as e:
+                reason, detail = e.reason, str(e)
+            except ReplyError as e:
+                # The engine says that its answer breaks the schema: an answer that cannot be used, like any other.
+                reason, detail = "not_json", str(e)
+            self.tally.refused[f"{ask.stage}.{reason}"] += 1
+            if self.config.tell_faults:
+                fault = f"\n(An earlier answer was refused: {reason.replace('_', ' ')}. Avoid that.)"
+        return Answer(
+            value=None, reject=Reject(stage=ask.stage, item_id=ask.item_id, reason=reason, detail=detail[:200])
+        )
+
+    async def _reply(self, request: Request, stage: str) -> Reply:
+        async with self._room:
+            reply = await self.model.reply(request)
+        self.tally.calls[stage] += 1
+        if reply.usage is not None:
+            self.tally.prompt_tokens += reply.usage.prompt_tokens
+            self.tally.completion_tokens += reply.usage.completion_tokens
+        return reply
+
+    def _request(self, ask: Ask[T], *, attempt: int, fault: str) -> Request:
+        properties = {name: f.schema() for name, f in ask.fields.items()}
+        schema = {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+        return Request(
+            messages=fill(ask.prompt, {**ask.values, "fault": fault}),
+            max_tokens=ask.max_tokens,
+            temperature=self.config.temperature,
+            top_p=0.9,
+            seed=self.config.seed,
+            json_schema=canonical(schema),
+            sample_index=attempt,
+        )
+
+
+@cache
+def _template(name: str) -> tuple[tuple[str, str], ...]:
+    text = (resources.files("her.synthesis") / "prompts" / f"{name}.txt").read_text(encoding="utf-8")
+    pieces = _SECTION.split(text)[1:]
+    return tuple(zip(pieces[::2], (p.strip() for p in pieces[1::2]), strict=True))
+
+
+def fill(name: str, values: Mapping[str, str]) -> tuple[Message, ...]:
+    """The messages of a prompt file. Filled in one pass, so that braces in a book are never taken for holes."""
+    return tuple(
+        Message.model_validate({"role": role, "content": _HOLE.sub(lambda m: values[m[1]], body)})
+        for role, body in _template(name)
+    )
+
+
+def read_fields(reply: Reply, names: tuple[str, ...]) -> dict[str, str]:
+    """The wanted fields of an answer as text.
+
+    An answer that was cut off, or that stands in prose or a fence, is read as far as it goes; a text that was cut is kept
+    up to its last whole sentence. Raises TeacherError where a field is missing or empty.
+    """
+    body = reply.text.strip()
+    found: dict[str, str] = {}
+    start = body.find("{")
+    try:
+        loaded = json.loads(body[start : body.rfind("}") + 1]) if start >= 0 else None
+    except (ValueError, RecursionError):
+        loaded = None
+    if isinstance(loaded, dict):
+        found = {k: str(v) for k, v in loaded.items() if isinstance(v, str | int | float)}
+    else:
+        for match in _FIELD.finditer(body[max(start, 0) :]):
+            value = match[2] if match[2] is not None else match[3]
+            found[match[1]] = re.sub(r"\\(.)", lambda m: " " if m[1] in "nrt" else m[1], value)
+    for name in names:
+        if name not in found:
+            raise TeacherError(f"no {name!r} in {body[:80]!r}", "not_json")
+        found[name] = normalise(found[name])
+        if not found[name]:
+            raise TeacherError(f"empty {name!r}", "empty")
+    return {name: found[name] for name in names}
+
+
+def finished(text: str) -> str:
+    """The whole sentences of a written text. Raises TeacherError where not one is finished."""
+    if ends_properly(text):
+        return text
+    kept = whole_sentences(text)
+    if len(kept.split()) >= 4:
+        return kept
+    raise TeacherError(text, "unfinished")
