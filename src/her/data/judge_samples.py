@@ -27,7 +27,7 @@ class JudgeSample(Record):
 def judge_samples(
     preferences: Sequence[Preference], principles: Sequence[Principle], *, role_thinking: bool, splits: Splitter
 ) -> list[JudgeSample]:
-    """Both orders of every preference, next to each other and in the split of their scene (its id, where no chapter is)."""
+    """Both orders of every preference, next to each other and in their scene's split (by its id, without a chapter)."""
     samples = []
     for preference in preferences:
         split = splits.split(preference.comparison.scene, preference.comparison.scene.id)

@@ -271,6 +271,8 @@ class Machine:
             kind: Layer = "system_thinking" if system else "thought"
             self._seen.add(kind)
             self._out.append(Event(kind=kind, text=hidden, opens=True))
+        if not self._named and not self._seen & {"action", "speech"}:
+            self._lead = ""
 
     def _join(self, *, hidden: bool) -> None:
         """A mark was dropped and the text goes on: inside a block with a space, in speech as it stands, except where

@@ -179,7 +179,7 @@ def _tag(text: str, start: int, after: int, *, final: bool) -> Mark | Plain | Mo
             grown = letters + folded
             if apart:
                 return Plain()
-            if not _viable(grown):
+            if not _viable(grown, glued=named is None):
                 if named is None:
                     return Plain()
                 attributes = True
@@ -220,8 +220,8 @@ def _gt(text: str, position: int, *, final: bool) -> int | None:
     return None if undecided and not final else 0
 
 
-def _viable(letters: str) -> bool:
-    return letters in _PREFIXES or any(letters.startswith(stem) for stem, _ in _STEMS)
+def _viable(letters: str, *, glued: bool) -> bool:
+    return letters in _PREFIXES or (glued and any(letters.startswith(stem) for stem, _ in _STEMS))
 
 
 def _kind(letters: str) -> Kind | None:
@@ -233,7 +233,9 @@ def _kind(letters: str) -> Kind | None:
 def _close(
     text: str, start: int, end: int, *, letters: str, named: tuple[str, int] | None, closes: bool, empty: bool
 ) -> Mark | Plain:
-    kind = _kind(letters) or (_kind(named[0]) if named else None)
+    if named and letters not in _NAMES:
+        letters = named[0]
+    kind = _kind(letters)
     if kind is None:
         return Plain()
     name = CANONICAL.get(kind)

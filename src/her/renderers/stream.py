@@ -12,7 +12,7 @@ from her.schema import Part, Record, Turn, Viewer
 
 
 class Piece(Record):
-    """More of what the viewer sees. `opens`: a new part of its kind begins here, else the last part of its kind goes on."""
+    """More of what the viewer sees. `opens`: a new part begins here; else the last part of this kind goes on."""
 
     kind: Layer
     text: str
