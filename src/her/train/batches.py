@@ -1,33 +1,19 @@
-"""The order in which samples are trained on: fixed by the seed, grouped by length, known before the first step.
+"""The order in which rows are trained on: fixed by the seed and known before the first step.
 
-Knows lengths only. A whole run's order in one list makes resuming exact: batch k is the same whether or not a process
-died before it.
+A whole run's order in one list makes resuming exact: row k is the same whether or not a process died before it.
 """
 
 import random
-from collections.abc import Sequence
 
 
-def plan_batches(lengths: Sequence[int], *, batch: int, batches: int, seed: int) -> list[list[int]]:
-    """`batches` lists of `batch` sample numbers each.
-
-    Every pass over the data is shuffled, cut into pools of eight batches, sorted by length inside a pool and cut into
-    batches, whose order is shuffled again. A sample is never used twice before all others were used once.
-    """
-    if not lengths:
-        raise ValueError("no samples to plan")
+def plan_rows(rows: int, *, wanted: int, seed: int) -> list[int]:
+    """`wanted` row numbers: shuffled passes over all rows, so that none comes twice before all others came once."""
+    if rows < 1:
+        raise ValueError("no rows to plan")
     rng = random.Random(seed)
     stream: list[int] = []
-    while len(stream) < batch * batches:
-        order = list(range(len(lengths)))
+    while len(stream) < wanted:
+        order = list(range(rows))
         rng.shuffle(order)
         stream += order
-    stream = stream[: batch * batches]
-    planned: list[list[int]] = []
-    pool = 8 * batch
-    for start in range(0, len(stream), pool):
-        part = sorted(stream[start : start + pool], key=lambda i: (lengths[i], i))
-        cut = [part[i : i + batch] for i in range(0, len(part), batch)]
-        rng.shuffle(cut)
-        planned += cut
-    return planned
+    return stream[:wanted]

@@ -1,8 +1,8 @@
 """LabelTrainer: TRL's SFT trainer, told to compute logits only where labels are.
 
 Owns the loss, the collation and the callbacks. TRL's CPU path projects every position onto the vocabulary; labels cover
-only the last turn, so here batches are padded on the left and the head sees the last K positions (about a quarter of
-them, a fifth less time per step). Imported only by `her.train.sft`, after the engine was prepared.
+only the last turn, so here rows are packed and the head sees the places before labels alone. Imported only by
+`her.train.sft`, after the engine was prepared.
 """
 
 import math
@@ -23,8 +23,9 @@ from her.renderers.tokens import Encoded
 from her.train.checkpoint import mark_whole
 from her.train.clock import StepClock
 from her.train.engine import Placement, load_policy, load_tokenizer
+from her.train.packing import Packed, mask_of, pack
 from her.train.progress import Progress
-from her.train.sft import SFTConfig
+from her.train.sft import SFTConfig, first_label
 
 
 class LabelTrainer(SFTTrainer):  # type: ignore[misc]
@@ -65,43 +66,46 @@ class LabelTrainer(SFTTrainer):  # type: ignore[misc]
 
 
 def label_losses(model: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, int]:
-    """Sum of losses and number of labels in a left-padded batch."""
-    labels_B_T = inputs["labels"]
-    first = int((labels_B_T != -100).any(0).nonzero()[0])
-    keep = labels_B_T.shape[1] - first
-    logits_B_K_V = model(
+    """Sum of losses and number of labels in a packed row."""
+    logits_K_V = model(
         input_ids=inputs["input_ids"],
         attention_mask=inputs["attention_mask"],
         position_ids=inputs["position_ids"],
-        logits_to_keep=keep + 1,
+        logits_to_keep=inputs["score_at"],
         use_cache=False,
-    ).logits[:, :-1]
-    wanted_B_K = labels_B_T[:, -keep:]
-    losses = torch.nn.functional.cross_entropy(
-        logits_B_K_V.flatten(0, 1).float(), wanted_B_K.flatten(), ignore_index=-100, reduction="sum"
-    )
-    return losses, int((wanted_B_K != -100).sum())
+    ).logits[0]
+    losses = torch.nn.functional.cross_entropy(logits_K_V.float(), inputs["labels"][0], reduction="sum")
+    return losses, int(inputs["labels"].shape[1])
 
 
-class LeftPadding:
-    """Collator: ids and labels padded on the left, so that targets end together."""
+def collate(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """One row of samples as tensors. `labels` are the targets alone: the trainer counts them."""
+    (row,) = rows
+    return tensors_of(pack([(s.input_ids, first_label(s)) for s in row["samples"]]))
 
-    def __init__(self, pad_id: int) -> None:
-        self.pad_id = pad_id
 
-    def __call__(self, rows: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
-        width = max(len(r["input_ids"]) for r in rows)
+def tensors_of(packed: Packed) -> dict[str, torch.Tensor]:
+    """What a model's forward wants of a packed row."""
+    return {
+        "input_ids": torch.tensor([packed.input_ids]),
+        "attention_mask": mask_of(packed),
+        "position_ids": torch.tensor([packed.positions]),
+        "score_at": torch.tensor(packed.score_at),
+        "labels": torch.tensor([packed.targets]),
+    }
 
-        def padded(key: str, filler: int) -> torch.Tensor:
-            return torch.tensor([[filler] * (width - len(r[key])) + list(r[key]) for r in rows])
 
-        mask = torch.tensor([[0] * (width - len(r["input_ids"])) + [1] * len(r["input_ids"]) for r in rows])
-        return {
-            "input_ids": padded("input_ids", self.pad_id),
-            "labels": padded("labels", -100),
-            "attention_mask": mask,
-            "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
-        }
+class Rows(torch.utils.data.Dataset[dict[str, Any]]):
+    """The run's rows in order. Not a table: samples stay the records they are."""
+
+    def __init__(self, rows: Sequence[tuple[Encoded, ...]]) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        return {"samples": self.rows[number]}
 
 
 class _Watch(TrainerCallback):  # type: ignore[misc]
@@ -144,14 +148,14 @@ def build_trainer(
     *,
     base: Path,
     adapter: Path | None,
-    ordered: Sequence[Encoded],
-    valid: Sequence[Encoded],
+    ordered: Sequence[tuple[Encoded, ...]],
+    valid: Sequence[tuple[Encoded, ...]],
     checkpoints: Path,
     run: str,
     progress: Progress,
     place: Placement,
 ) -> LabelTrainer:
-    """A trainer over `ordered`, which is the whole run's samples in the order in which they are used."""
+    """A trainer over `ordered`: the whole run's rows in the order in which they are used."""
     torch.manual_seed(config.seed)
     tokenizer = load_tokenizer(base)
     lora = LoraConfig(
@@ -162,10 +166,9 @@ def build_trainer(
         task_type="CAUSAL_LM",
     )
     model = load_policy(base, adapter=adapter, lora=lora, place=place)
-    collate = LeftPadding(tokenizer.pad_token_id)
     arguments = TRLConfig(
         output_dir=str(checkpoints),
-        per_device_train_batch_size=config.batch,
+        per_device_train_batch_size=1,
         gradient_accumulation_steps=config.grad_accum,
         num_train_epochs=1,
         learning_rate=config.learning_rate,
@@ -194,20 +197,18 @@ def build_trainer(
         dataset_kwargs={"skip_prepare_dataset": True},
     )
     watch = _Watch(config, progress, run)
-    rows = [{"input_ids": list(s.input_ids), "labels": list(s.labels)} for s in ordered]
     trainer = LabelTrainer(
         model=model,
         args=arguments,
-        train_dataset=Dataset.from_list(rows),
+        train_dataset=Dataset.from_list([{"labels": []}]),
         processing_class=tokenizer,
         data_collator=collate,
         callbacks=[watch],
     )
     trainer.remove_callback(_printer())
+    trainer.train_dataset = Rows(ordered)  # TRL's constructor takes tables only
     watch.trainer = trainer
-    by_length = sorted(valid, key=lambda s: (len(s.input_ids), s.sample_id))
-    held_out = [{"input_ids": list(s.input_ids), "labels": list(s.labels)} for s in by_length]
-    trainer.valid_batches = [collate(held_out[i : i + 2]) for i in range(0, len(held_out), 2)]
+    trainer.valid_batches = [collate([{"samples": row}]) for row in valid]
     return trainer
 
 

@@ -19,8 +19,9 @@ from her.renderers.tokens import Encoded
 from her.schema import Record
 from her.store import sha256_file, write_json
 from her.train import engine
-from her.train.batches import plan_batches
+from her.train.batches import plan_rows
 from her.train.checkpoint import fingerprint, last_whole, replace_folder
+from her.train.packing import families
 from her.train.progress import Progress, silent
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -38,11 +39,11 @@ class SFTConfig(Record):
     epochs: float = Field(default=2.0, gt=0)
     max_steps: int | None = Field(default=None, gt=0)
     """In place of `epochs`."""
-    batch: int = Field(default=1, gt=0)
-    """Samples per forward pass. One needs no padding; on a CPU a larger batch is not faster."""
-    grad_accum: int = Field(default=8, gt=0)
+    batch: int = Field(default=4, gt=0)
+    """Samples per forward pass, at most: those of one character in one dialogue share a row (`packing.py`)."""
+    grad_accum: int = Field(default=2, gt=0)
     """Forward passes per optimiser step."""
-    max_tokens: int = Field(default=640, gt=0)
+    max_tokens: int = Field(default=1024, gt=0)
     """Samples longer than this are refused: their targets must not be cut. The caller trims histories when encoding."""
     warmup: float = Field(default=0.1, ge=0, le=1)
     """Share of the steps in which the learning rate rises; after that it falls along a cosine."""
@@ -79,7 +80,7 @@ class SFTResult(Record):
     valid_samples: int
     samples_seen: int
     tokens_seen: int
-    """Prompt and target tokens, padding not counted."""
+    """Prompt and target tokens, shared beginnings counted for each sample."""
     label_tokens_seen: int
     trainable_parameters: int
     losses: tuple[float, ...]
@@ -108,11 +109,22 @@ class SFTResult(Record):
         return self.held_out[-1].loss if self.held_out else None
 
 
-def steps_of(config: SFTConfig, samples: int) -> int:
-    """Optimiser steps of a run over `samples` samples."""
+def rows_of(config: SFTConfig, samples: Sequence[Encoded]) -> list[tuple[Encoded, ...]]:
+    """Samples that share a forward pass."""
+    sequences = [(s.input_ids, first_label(s)) for s in samples]
+    return [tuple(samples[i] for i in group) for group in families(sequences, most=config.batch)]
+
+
+def steps_of(config: SFTConfig, rows: int) -> int:
+    """Optimiser steps of a run over so many rows."""
     if config.max_steps is not None:
         return config.max_steps
-    return max(1, math.ceil(samples * config.epochs / (config.batch * config.grad_accum)))
+    return max(1, math.ceil(rows * config.epochs / config.grad_accum))
+
+
+def first_label(sample: Encoded) -> int:
+    """Where the target begins. Labels are a prompt without and a target with, nothing in between."""
+    return next(i for i, label in enumerate(sample.labels) if label != -100)
 
 
 def train_sft(
@@ -136,10 +148,9 @@ def train_sft(
     started = time.monotonic()
     facts = (config.model_dump(mode="json"), base.name, sha256_file(adapter) if adapter else None)
     run = fingerprint(*facts, *([s.sample_id, s.input_ids, s.labels] for s in (*train, *valid)))
-    steps = steps_of(config, len(train))
-    plan = plan_batches(
-        [len(s.input_ids) for s in train], batch=config.batch, batches=steps * config.grad_accum, seed=config.seed
-    )
+    rows = rows_of(config, train)
+    steps = steps_of(config, len(rows))
+    ordered = [rows[i] for i in plan_rows(len(rows), wanted=steps * config.grad_accum, seed=config.seed)]
     checkpoints = out / "checkpoints"
     with engine.engine_errors(out), engine.quiet():
         from her.train.label_trainer import build_trainer
@@ -151,8 +162,8 @@ def train_sft(
             config,
             base=base,
             adapter=adapter,
-            ordered=[train[i] for batch in plan for i in batch],
-            valid=valid,
+            ordered=ordered,
+            valid=rows_of(config, valid),
             checkpoints=checkpoints,
             run=run,
             progress=progress,
@@ -160,7 +171,7 @@ def train_sft(
         )
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
         held_out = _held_out(trainer.held_out_curve())
-        seen = [train[i] for batch in plan for i in batch]
+        seen = [s for row in ordered for s in row]
         result = SFTResult(
             steps=int(trainer.state.global_step),
             train_samples=len(train),
@@ -216,5 +227,8 @@ def _refuse_bad_samples(config: SFTConfig, samples: Sequence[Encoded]) -> None:
             raise TrainError(
                 f"{where} has {len(s.input_ids)} tokens, over max_tokens={config.max_tokens}; trim it first"
             )
-        if all(label == -100 for label in s.labels[1:]):
+        if all(label == -100 for label in s.labels):
             raise TrainError(f"{where} has no label, so nothing to learn from; encode it again")
+        start = first_label(s)
+        if start == 0 or s.labels[start:] != s.input_ids[start:]:
+            raise TrainError(f"{where}: labels must be the ids of one target behind a prompt; encode it again")
