@@ -27,8 +27,10 @@ from her.stats import Estimate, clustered_mean
 from her.store import canonical, read_text, sha256_text, write_json
 
 _VIEWS: tuple[View, ...] = ("persona", "stranger", "nowhere")
-LIKELIHOODS = ("persona_gain", "history_gain", "fluency", "persona_gain_sum")
-"""Inputs that need a scorer, after `features.NAMES`: nats per token, the last one nats over the whole reply."""
+LIKELIHOODS = ("persona_gain", "history_gain")
+"""Inputs that need a scorer: what the persona and what the history explain of the reply, in nats per token. Per token,
+because a sum pays for length. Plain likelihood is no input: labellers prefer the less likely of two replies that are both
+good English, and a policy rewarded for being unlikely ends in noise."""
 RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0)
 
 
@@ -119,8 +121,6 @@ def _values(
             *plain,
             likelihood.gain("persona", "stranger", per_token=True),
             likelihood.gain("stranger", "nowhere", per_token=True),
-            likelihood.logprobs["persona"] / likelihood.tokens,
-            likelihood.gain("persona", "stranger", per_token=False),
         )
     )
 

@@ -1,17 +1,20 @@
-"""PMIJudge: the reply that its character explains better wins.
+"""PMIJudge: the reply that its place explains better wins.
 
-Pointwise mutual information of reply and persona, log p(reply | character's chat) - log p(reply | a stranger's chat,
-same history). It needs no training and no verdict to parse, and cannot depend on the order of the candidates. It
-measures fit to the persona and nothing else: it does not see lies, leaks or dullness.
+Pointwise mutual information of a reply and where it stands: log p(reply | the character's chat) - log p(reply | less).
+Less is `nowhere` (no persona, no history: the default, and the cheapest, for that prompt is short and shared) or
+`stranger` (the same history without the persona). Per token, because a sum pays for length. It needs no training and no
+verdict to parse, and cannot depend on the order of the candidates. It measures fit and nothing else: it does not see
+lies, leaks or dullness.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from her.llm.model import Scorer
 from her.reward.brief import FULL, Brief
 from her.reward.likelihood import View, likelihoods
 from her.schema import Comparison, Decided, Unparsed, Verdict
-from her.store import sha256_text
+from her.store import canonical, sha256_text
 
 
 class PMIJudge:
@@ -20,22 +23,28 @@ class PMIJudge:
     positional = False
 
     def __init__(
-        self, scorer: Scorer, *, per_token: bool = True, tie_band_nats: float = 0.0, brief: Brief = FULL
+        self,
+        scorer: Scorer,
+        *,
+        against: Literal["nowhere", "stranger"] = "nowhere",
+        per_token: bool = True,
+        tie_band_nats: float = 0.0,
+        brief: Brief = FULL,
     ) -> None:
         self.name = f"pmi:{scorer.name}"
-        self.fingerprint = sha256_text(
-            f"pmi {scorer.fingerprint} {per_token} {tie_band_nats} {brief.model_dump_json()}"
-        )
+        settings = [against, per_token, tie_band_nats, brief.model_dump(mode="json")]
+        self.fingerprint = sha256_text(canonical(["pmi", scorer.fingerprint, *settings]))
         self._scorer = scorer
+        self._against: View = against
         self._per_token = per_token
         self._tie_band_nats = tie_band_nats
         self._brief = brief
 
     async def judge(self, comparisons: Sequence[Comparison]) -> list[Verdict]:
         replies = [(c, turn) for c in comparisons for turn in (c.cand_1, c.cand_2)]
-        views: tuple[View, View] = ("persona", "stranger")
+        views: tuple[View, View] = ("persona", self._against)
         found = await likelihoods(self._scorer, replies, views=views, brief=self._brief)
-        gains = [None if f is None else f.gain("persona", "stranger", per_token=self._per_token) for f in found]
+        gains = [None if f is None else f.gain(*views, per_token=self._per_token) for f in found]
         return [verdict(a, b, tie_band=self._tie_band_nats) for a, b in zip(gains[::2], gains[1::2], strict=True)]
 
 
