@@ -31,7 +31,7 @@ LIKELIHOODS = ("persona_gain", "history_gain")
 """Inputs that need a scorer: what the persona and what the history explain of the reply, in nats per token. Per token,
 because a sum pays for length. Plain likelihood is no input: labellers prefer the less likely of two replies that are
 both good English, and a policy rewarded for being unlikely ends in noise."""
-RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0)
+RIDGES = (1.0, 3.0, 10.0, 30.0)
 
 
 class BlendModel(Record):
