@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from her.errors import TeacherError
 from her.schema import Addition, Book, Chapter, Character, Quote, Span
 from her.synthesis.perspective import check_setting, unknown_names
+from her.synthesis.setting import pick
 from her.synthesis.teacher import Answer, Ask, Choice, Teacher, Text, fill, finished
 from her.synthesis.wording import content_words, normalise, overlap, same_words
 
@@ -44,6 +45,14 @@ async def complete(
     name = character.name
     values = {"sentences": "\n".join(f"{n}. {t}" for n, t in enumerate(told, start=1)), "name": name}
     example = " ".join(m.content for m in fill("complete", {**values, "fault": ""})[:-1])
+    if teacher.config.guided:
+        picked = await pick(
+            teacher, book=book, spans=spans, name=name, item_id=f"{scene_id}/{name}.background", stage="completion"
+        )
+        if picked.value is None:
+            return Answer(value=None, reject=picked.reject)
+        quote = verify(book, chapter, text=picked.value.text, span=picked.value.span)
+        return Answer(value=Addition(field=f"{name}.background", text=quote.text, quote=quote), reject=None)
     card = " ".join(f for f in (character.profile, character.background) if f)
 
     def check(answer: Mapping[str, str]) -> Addition:

@@ -31,7 +31,10 @@ class SynthConfig(Record):
     """So many further attempts after a refused answer."""
     tell_faults: bool = False
     """Is a retry told why the last answer was refused? A very small model copies the complaint instead."""
-    temperature: float = Field(default=0.7, ge=0)
+    guided: bool = True
+    """Are answers led by the hand: fixed openings, the book's own sentences chosen by number? For models of a few hundred
+    million parameters; a stronger teacher writes freely."""
+    temperature: float = Field(default=0.5, ge=0)
     thought_words: int = Field(default=40, gt=0)
     system_words: int = Field(default=45, gt=0)
     profiles: bool = True

@@ -59,9 +59,11 @@ def question(
     }
     rng = random.Random(f"{config.seed}/{item_id}/opening")
     openings = rng.sample(_OPENINGS, 4)
-    fields: dict[str, Text | Choice] = {"thought": Text(chars=150, opening=f"({'|'.join(openings)})")}
+    fields: dict[str, Text | Choice] = {
+        "thought": Text(chars=90, opening=f"({'|'.join(openings)})") if config.guided else Text(chars=300)
+    }
     if action:
-        fields["action"] = Text(chars=50, opening=f"({'|'.join(rng.sample(_ACTIONS, 6))})")
+        fields["action"] = Text(chars=40, opening=f"({'|'.join(rng.sample(_ACTIONS, 6))})" if config.guided else "")
     earlier = view.own_thoughts(before, me.name)
     # Others' thoughts serve the check alone: an answer that repeats one has read a mind.
     hidden = [p.text for t in before if t.speaker != me.name for p in t.parts if p.kind == "thought"]

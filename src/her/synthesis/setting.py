@@ -10,16 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from her.errors import TeacherError
-from her.schema import Book, Scene, Span, Turn
+from her.schema import Book, Quote, Scene, Span, Turn
 from her.synthesis import view
 from her.synthesis.names import Person
 from her.synthesis.perspective import check_setting, unknown_names
-from her.synthesis.result import Reject
+from her.synthesis.result import Reject, Stage
 from her.synthesis.scenes import SceneText
-from her.synthesis.teacher import Answer, Ask, Teacher, Text, fill, finished
-from her.synthesis.wording import clip, normalise, sentences
+from her.synthesis.teacher import Answer, Ask, Choice, Teacher, Text, exact, fill, finished
+from her.synthesis.wording import clip, normalise, overlap, sentences
 
 _OPENING_WORDS = 110
+_SUPPORTED = 0.6
+"""Share of a card's content words that must stand in what the teacher was shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,8 @@ async def card(
         scenario = check_setting(finished(answer["scenario"]), dialogue=dialogue, max_words=70, example=example)
         if strangers := unknown_names(scenario, names, source):
             raise TeacherError(f"{strangers}: {scenario}", "unknown_name")
+        if overlap(scenario, f"{source} {' '.join(names)}") < _SUPPORTED:
+            raise TeacherError(scenario, "not_supported")
         topic = answer["topic"].rstrip(".")
         if len(topic.split()) > 14 or any(topic.lower() in d.lower() for d in dialogue if len(topic.split()) > 3):
             raise TeacherError(topic, "topic")
@@ -91,7 +95,7 @@ async def motivation(
         item_id=f"{scene.id}/{name}.motivation",
         name=name,
         values={"scenario": view.short(scene.scenario, limit_words=60), "said": "\n".join(said), "name": name},
-        opening=f"{_pattern(name)} (wants|hopes|means|tries) to ",
+        opening=f"{exact(name)} (wants|hopes|means|tries) to ",
         dialogue=dialogue,
         known=[*scene.names(), scene.scenario, *said],
     )
@@ -99,6 +103,12 @@ async def motivation(
 
 async def profile(teacher: Teacher, *, book: Book, person: Person, facts: Sequence[Span]) -> Answer[str]:
     """Who this is, from what the book's narration says of it. Book-wide: one profile serves every scene."""
+    if teacher.config.guided:
+        # A small model invents when it describes; the book's own sentence, chosen by number, does not.
+        chosen = await pick(
+            teacher, book=book, spans=facts, name=person.name, item_id=f"{book.id}/{person.name}.profile"
+        )
+        return Answer(value=chosen.value.text if chosen.value else None, reject=chosen.reject)
     told = clip((normalise(book.text[s.start : s.end]) for s in facts), limit_words=130)
     return await _field(
         teacher,
@@ -107,9 +117,36 @@ async def profile(teacher: Teacher, *, book: Book, person: Person, facts: Sequen
         item_id=f"{book.id}/{person.name}.profile",
         name=person.name,
         values={"facts": told, "name": person.name},
-        opening=f"{_pattern(person.name)} (is|was|has) ",
+        opening=f"{exact(person.name)} (is|was|has) ",
         dialogue=(),
         known=[person.name, *person.aliases, told],
+    )
+
+
+async def pick(
+    teacher: Teacher, *, book: Book, spans: Sequence[Span], name: str, item_id: str, stage: Stage = "setting"
+) -> Answer[Quote]:
+    """The sentence of the book that tells most about somebody. One alone needs no teacher."""
+    told = [normalise(book.text[s.start : s.end]) for s in spans]
+    if len(told) == 1:
+        return Answer(value=Quote(text=told[0], span=spans[0]), reject=None)
+
+    def check(answer: Mapping[str, str]) -> Quote:
+        if answer["number"] not in {str(n + 1) for n in range(len(told))}:
+            raise TeacherError(answer["number"], "no_such_number")
+        k = int(answer["number"]) - 1
+        return Quote(text=told[k], span=spans[k])
+
+    return await teacher.ask(
+        Ask(
+            stage=stage,
+            item_id=item_id,
+            prompt="pick",
+            values={"sentences": "\n".join(f"{n}. {t}" for n, t in enumerate(told, start=1)), "name": name},
+            fields={"number": Choice(options=tuple(str(n + 1) for n in range(len(told))))},
+            check=check,
+            max_tokens=12,
+        )
     )
 
 
@@ -131,6 +168,8 @@ async def _field(
         text = check_setting(finished(answer[field]), dialogue=dialogue, max_words=45, example=example)
         if strangers := unknown_names(text, known, ""):
             raise TeacherError(f"{strangers}: {text}", "unknown_name")
+        if overlap(text, f"{' '.join(known)} {' '.join(values.values())}") < _SUPPORTED:
+            raise TeacherError(text, "not_supported")
         if name not in text:
             raise TeacherError(text, "not_about_character")
         return text
@@ -141,7 +180,7 @@ async def _field(
             item_id=item_id,
             prompt=prompt,
             values=values,
-            fields={field: Text(chars=150, opening=opening)},
+            fields={field: Text(chars=100, opening=opening) if teacher.config.guided else Text(chars=240)},
             check=check,
             max_tokens=50,
         )
@@ -163,10 +202,6 @@ def about(book: Book, narration: Sequence[Span], person: Person, *, limit: int) 
                 found.append((0 if describes.search(normalise(sentence)) else 1, span))
     found.sort(key=lambda pair: (pair[0], pair[1].start))
     return [span for _, span in found[:limit]]
-
-
-def _pattern(name: str) -> str:
-    return re.escape(name).replace("\\ ", " ")
 
 
 def _example(prompt: str, values: Mapping[str, str]) -> str:

@@ -96,8 +96,8 @@ def _one(
     )
     for stretch in narration:
         for pattern in _NAMED:
-            for match in pattern.finditer(stretch):
-                person = roster.person(clean(match.group("name")))
+            for said in pattern.finditer(stretch):
+                person = roster.person(clean(said.group("name")))
                 if person is not None:
                     return replace(base, speaker=person, how="named", gender=person.gender)
     lead = _lead(text, scene, utterance, roster)

@@ -6,14 +6,23 @@ thought, another's motive, an earlier plan, or a later turn. Where no rewrite pa
 plan that leads elsewhere teaches the wrong thing.
 """
 
-import re
+import random
 from collections.abc import Mapping, Sequence
 
 from her.schema import Scene, Turn, Viewer
 from her.synthesis import view
 from her.synthesis.perspective import check_plan
 from her.synthesis.result import SynthConfig
-from her.synthesis.teacher import Answer, Ask, Teacher, Text, fill, finished
+from her.synthesis.teacher import Answer, Ask, Teacher, Text, exact, fill, finished
+
+
+_FEELINGS = (
+    "calm", "uneasy", "curious", "proud", "afraid", "amused", "angry", "tired", "hopeful", "ashamed", "cautious", "eager",
+    "hurt", "surprised", "impatient", "tender", "suspicious", "determined", "sad", "pleased", "guarded", "stubborn",
+)  # fmt: skip
+_AIMS = (
+    "wants to", "tries to", "means to", "hopes to", "must", "should", "does not want to", "needs to", "chooses to",
+)  # fmt: skip
 
 
 async def plan(
@@ -74,18 +83,23 @@ def _question(
             finished(answer["plan"]),
             name=me.name,
             aliases=me.aliases,
+            context=" ".join((values["scenario"], values["self"], values["history"], *scene.names())),
             reply=reply,
             earlier=(),
             max_words=config.system_words,
             example=example,
         )
 
-    opening = f"{re.escape(me.name)} (is|feels|wants to|knows|must|hopes to|should|tries to|does not|sees) "
+    opening = ""
+    if config.guided:
+        rng = random.Random(f"{config.seed}/{item_id}/{prompt}")
+        feels, aims = "|".join(rng.sample(_FEELINGS, 8)), "|".join(rng.sample(_AIMS, 4))
+        opening = f"{exact(me.name)} (feels|is|seems) ({feels})(,)? (and|but) ({aims}) "
     return Ask(
         stage="system_thinking",
         item_id=item_id,
         prompt=prompt,
         values=values,
-        fields={"plan": Text(chars=170, opening=opening.replace("\\ ", " "))},
+        fields={"plan": Text(chars=90 if config.guided else 300, opening=opening)},
         check=check,
     )

@@ -36,7 +36,7 @@ class Text:
 
     def schema(self) -> dict[str, object]:
         if self.opening:
-            return {"type": "string", "pattern": rf"^{self.opening}[^\"\n\\]{{15,{self.chars}}}$"}
+            return {"type": "string", "pattern": rf"^{self.opening}[^\"\n\\]{{12,{self.chars}}}[.!?]$"}
         return {"type": "string", "minLength": 12, "maxLength": self.chars}
 
 
@@ -182,6 +182,11 @@ def read_fields(reply: Reply, names: tuple[str, ...]) -> dict[str, str]:
         if not found[name]:
             raise TeacherError(f"empty {name!r}", "empty")
     return {name: found[name] for name in names}
+
+
+def exact(text: str) -> str:
+    """The text as part of a pattern in a schema."""
+    return re.escape(text).replace("\\ ", " ").replace("\\-", "-").replace("\\'", "'")
 
 
 def finished(text: str) -> str:
