@@ -35,7 +35,7 @@ def parse(
     from her.schema import Character, Viewer
 
     if (role or think) and viewer is not Eye.reader:
-        raise InputError(f"--role and --think are the reader's; {viewer.value!r} sees what the law says: leave them out")
+        raise InputError(f"--role and --think are the reader's; {viewer.value!r} sees by law: leave them out")
     text = _input(file)
     name = speaker or _guess(prefill + text)
     try:

@@ -123,7 +123,7 @@ def _verdict(answer: dict[str, Any]) -> Verdict:
     winner = answer.get("better_response")
     if winner is None:
         return Unparsed(reason="no_winner")
-    if winner not in _WINNERS:
+    if not isinstance(winner, str) or winner not in _WINNERS:
         return Unparsed(reason="bad_winner")
     found = answer.get("findings", [])
     if not isinstance(found, list):
@@ -132,7 +132,7 @@ def _verdict(answer: dict[str, Any]) -> Verdict:
     for item in found:
         if not isinstance(item, dict) or not isinstance(item.get("principle"), str):
             return Unparsed(reason="bad_findings")
-        if item.get("winner") not in _WINNERS:
+        if not isinstance(item.get("winner"), str) or item["winner"] not in _WINNERS:
             return Unparsed(reason="bad_findings")
         findings.append(PrincipleFinding(principle=item["principle"], winner=item["winner"]))
     return Decided(winner=winner, findings=tuple(findings))
