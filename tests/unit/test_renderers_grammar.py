@@ -28,8 +28,8 @@ FRAGMENTS = [
     "<role_thinking>", "</role_thinking>", "<role_action>", "</role_action>", "<system_thinking>", "</system_thinking>",
     "<think>", "</think>", "<Role_Thinking id='1'>", "< role thinking >", "<role_speech>", "</role_speech>",
     "＜role_thinking＞", "&lt;role_thinking&gt;", "<ro\u200ble_thinking>", "<role_thinking/>", "<role_thi",
-    "role_thinking>", "nking>", "<", ">", "/", "&", "&lt", "lt;", "</", "<|im_end|>", "<|im_start|>assistant\n", "<|im", "<b>", "3 < 5",
-    "<3", "Mara: ", "Mara:", "mara: ", "**Mara:** ", "Mar", "Tobin: ", " ", "\n", "\n\n", "secret", "Hello.", "a", "x y",
+    "role_thinking>", "nking>", "<", ">", "/", "&", "&lt", "lt;", "</", "<|im_end|>", "<|im_start|>assistant\n", "<|im",
+    "<b>", "3 < 5", "<3", "Mara: ", "Mara:", "mara: ", "**Mara:** ", "Mar", "Tobin: ", " ", "\n", "\n\n", "secret", "Hello.", "a", "x y",
     "\u200b", "\x1c", "\x85", "«", "<role_thinkingI must", "<system thinking",
 ]  # fmt: skip
 TEXT = st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join)
@@ -156,7 +156,8 @@ def test_no_one_else_sees_the_secret_whatever_the_tags(
 
 
 @pytest.mark.parametrize("text", ["3 < 5", "<b>bold</b>", "a<b", "I <3 you", "<-", "x <", "<thing>", "if (a<b && c>d)",
-                                  "«<»", "&lt;b&gt;", "<role_play>", "<|", "R&D", "Q&", "<system>", "<rolex>"])  # fmt: skip
+                                  "«<»", "&lt;b&gt;", "<role_play>", "<|", "R&D", "Q&", "<system>",
+                                  "<rolex>"])  # fmt: skip
 @pytest.mark.parametrize("size", [1, 2, 100])
 def test_angle_brackets_in_speech_survive(text: str, size: int) -> None:
     for eager in (False, True):

@@ -27,7 +27,7 @@ from her.schema import (
 )
 
 _FENCE = re.compile(r"\A\s*```(?:json)?[ \t]*\n(?P<body>.*?)\n?```\s*\Z", re.DOTALL | re.IGNORECASE)
-_WINNERS = get_args(Winner)
+_WINNERS: tuple[Winner, ...] = get_args(Winner)
 
 
 def judge_messages(
@@ -120,10 +120,10 @@ def read_verdict(text: str) -> Verdict:
 
 
 def _verdict(answer: dict[str, Any]) -> Verdict:
-    winner = answer.get("better_response")
-    if winner is None:
+    if answer.get("better_response") is None:
         return Unparsed(reason="no_winner")
-    if not isinstance(winner, str) or winner not in _WINNERS:
+    winner = _winner(answer["better_response"])
+    if winner is None:
         return Unparsed(reason="bad_winner")
     found = answer.get("findings", [])
     if not isinstance(found, list):
@@ -132,10 +132,15 @@ def _verdict(answer: dict[str, Any]) -> Verdict:
     for item in found:
         if not isinstance(item, dict) or not isinstance(item.get("principle"), str):
             return Unparsed(reason="bad_findings")
-        if not isinstance(item.get("winner"), str) or item["winner"] not in _WINNERS:
+        favoured = _winner(item.get("winner"))
+        if favoured is None:
             return Unparsed(reason="bad_findings")
-        findings.append(PrincipleFinding(principle=item["principle"], winner=item["winner"]))
+        findings.append(PrincipleFinding(principle=item["principle"], winner=favoured))
     return Decided(winner=winner, findings=tuple(findings))
+
+
+def _winner(value: object) -> Winner | None:
+    return next((winner for winner in _WINNERS if winner == value), None)
 
 
 def _line(principle: Principle) -> str:
