@@ -29,7 +29,8 @@ FRAGMENTS = [
     "<think>", "</think>", "<Role_Thinking id='1'>", "< role thinking >", "<role_speech>", "</role_speech>",
     "＜role_thinking＞", "&lt;role_thinking&gt;", "<ro\u200ble_thinking>", "<role_thinking/>", "<role_thi",
     "role_thinking>", "nking>", "<", ">", "/", "&", "&lt", "lt;", "</", "<|im_end|>", "<|im_start|>assistant\n", "<|im",
-    "<b>", "3 < 5", "<3", "Mara: ", "Mara:", "mara: ", "**Mara:** ", "Mar", "Tobin: ", " ", "\n", "\n\n", "secret", "Hello.", "a", "x y",
+    "<b>", "3 < 5", "<3", "Mara: ", "Mara:", "mara: ", "**Mara:** ",
+    "Mar", "Tobin: ", " ", "\n", "\n\n", "secret", "Hello.", "a", "x y",
     "\u200b", "\x1c", "\x85", "«", "<role_thinkingI must", "<system thinking",
 ]  # fmt: skip
 TEXT = st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join)
