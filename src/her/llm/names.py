@@ -49,17 +49,28 @@ class _Embedded(Record):
 
 
 def open_model(
-    name: str, *, ledger: Ledger | None = None, stage: str = "model", threads: int | None = None
+    name: str,
+    *,
+    ledger: Ledger | None = None,
+    stage: str = "model",
+    threads: int | None = None,
+    reproducible: bool = False,
 ) -> ChatModel:
     """Open one model, behind the ledger where one is given."""
-    return open_models([name], ledger=ledger, stage=stage, threads=threads)[0]
+    return open_models([name], ledger=ledger, stage=stage, threads=threads, reproducible=reproducible)[0]
 
 
 def open_models(
-    names: Sequence[str], *, ledger: Ledger | None = None, stage: str = "model", threads: int | None = None
+    names: Sequence[str],
+    *,
+    ledger: Ledger | None = None,
+    stage: str = "model",
+    threads: int | None = None,
+    reproducible: bool = False,
 ) -> list[ChatModel]:
     """Open several models, in order. Those with the same base weights share one engine, adapters and all; open what is
-    used together with one call. Nothing stays open if one of them fails."""
+    used together with one call. Nothing stays open if one of them fails. `reproducible` makes the embedded engine give
+    the same bits for the same request whatever else runs, at up to twice the time (see `engines/embedded.py`)."""
     found = {name: _find(name) for name in names}  # every name is looked at before anything is loaded
     adapters: dict[Path, list[Path]] = {}
     for model in found.values():
@@ -73,7 +84,7 @@ def open_models(
         for name in names:
             model = found[name]
             if isinstance(model, _Embedded):
-                model = _start(model, adapters[model.gguf], threads=threads)
+                model = _start(model, adapters[model.gguf], threads=threads, reproducible=reproducible)
                 started.append(model)
             opened.append(LedgerModel(model, ledger, stage=stage) if ledger is not None else model)
     except ModelError:
@@ -218,11 +229,11 @@ def _base_of(trained: Trained) -> str:
     return f"torch:{trained.card.base_fingerprint}"
 
 
-def _start(model: _Embedded, adapters: Sequence[Path], *, threads: int | None) -> "EmbeddedModel":
+def _start(model: _Embedded, adapters: Sequence[Path], *, threads: int | None, reproducible: bool) -> "EmbeddedModel":
     from her.llm.engines.embedded import EmbeddedModel
     from her.llm.engines.llama_server import LlamaServer
 
-    server = LlamaServer.shared(model.gguf, adapters, threads=threads)
+    server = LlamaServer.shared(model.gguf, adapters, threads=threads, reproducible=reproducible)
     return EmbeddedModel(
         model.name,
         fingerprint=model.fingerprint,

@@ -28,7 +28,7 @@ class LlamaServer:
     _running: ClassVar[dict[tuple[str, ...], "LlamaServer"]] = {}
     _lock = threading.Lock()
 
-    def __init__(self, gguf: Path, adapters: Sequence[Path], *, threads: int) -> None:
+    def __init__(self, gguf: Path, adapters: Sequence[Path], *, threads: int, reproducible: bool) -> None:
         try:
             with _passive_waiting():
                 import xllamacpp  # type: ignore[import-untyped, import-not-found, unused-ignore]
@@ -51,29 +51,33 @@ class LlamaServer:
             names = ", ".join(str(p) for p in (gguf, *adapters))
             raise ModelError(f"the engine cannot load {names}: {e}; is a file damaged or memory short?") from e
         self.adapters = tuple(str(p) for p in adapters)
-        self._pool = ThreadPoolExecutor(max_workers=SLOTS, thread_name_prefix="llama")
+        self.reproducible = reproducible
+        self._pool = ThreadPoolExecutor(max_workers=1 if reproducible else SLOTS, thread_name_prefix="llama")
         self._users = 0
         self._key: tuple[str, ...] = ()
 
     @classmethod
-    def shared(cls, gguf: Path, adapters: Sequence[Path] = (), *, threads: int | None = None) -> "LlamaServer":
+    def shared(
+        cls, gguf: Path, adapters: Sequence[Path] = (), *, threads: int | None = None, reproducible: bool = False
+    ) -> "LlamaServer":
         """The running server for these files, started if there is none. Every call is one `release` owed."""
         count = threads or min(2, os.cpu_count() or 1)
+        kind = (str(gguf), str(count), str(reproducible))
         wanted = tuple(_state(path) for path in adapters)
         with cls._lock:
             for key, server in cls._running.items():
-                if key[:2] == (str(gguf), str(count)) and set(wanted) <= set(key[2:]):
+                if key[:3] == kind and set(wanted) <= set(key[3:]):
                     server._users += 1
                     return server
-            server = cls(gguf, adapters, threads=count)
-            server._key = (str(gguf), str(count), *wanted)
+            server = cls(gguf, adapters, threads=count, reproducible=reproducible)
+            server._key = (*kind, *wanted)
             server._users = 1
             cls._running[server._key] = server
             return server
 
     @property
     def pool(self) -> ThreadPoolExecutor:
-        """As many threads as slots: the queue in front of the server is the queue of this pool."""
+        """A thread for each call that may run at once: the queue in front of the server is the queue of this pool."""
         return self._pool
 
     def adapter_id(self, path: Path | None) -> int | None:
