@@ -62,17 +62,17 @@ def test_the_arithmetic_of_a_report() -> None:
 def test_a_tie_in_the_label_or_the_verdict_alone_is_half_right() -> None:
     tied = [preference(A, B, "tie", id="t")]
     assert asyncio.run(measure(RuleJudge(lambda c: "tie"), tied)).accuracy.value == 1.0
-    assert asyncio.run(measure(LengthJudge("longer-reply"), tied)).accuracy.value == 0.5
+    assert asyncio.run(measure(LengthJudge("reply"), tied)).accuracy.value == 0.5
 
 
 def test_select_takes_the_best_and_the_earlier_of_equals() -> None:
     good = asyncio.run(measure(RuleJudge(lambda c: "cand_1" if c.cand_1 == A else "cand_2"), _pairs(4)))
-    bad = asyncio.run(measure(LengthJudge("longer-reply"), _pairs(4)))
+    bad = asyncio.run(measure(LengthJudge("reply"), _pairs(4)))
     assert select([bad, good, good]) is good
     with pytest.raises(VerdictError):
         select([])
     with pytest.raises(VerdictError):
-        asyncio.run(measure(LengthJudge("longer-reply"), []))
+        asyncio.run(measure(LengthJudge("reply"), []))
 
 
 def test_parts_keep_scenes_together_and_are_seeded() -> None:

@@ -17,16 +17,6 @@ from her.schema import Comparison, Decided, Preference, Record, Turn, Unparsed, 
 from her.stats import Estimate, clustered_mean, share
 
 Layer = Literal["reply", "thought", "action", "speech"]
-Control = Literal[
-    "longer-reply",
-    "longer-thought",
-    "longer-action",
-    "longer-speech",
-    "shorter-reply",
-    "shorter-thought",
-    "shorter-action",
-    "shorter-speech",
-]
 
 
 class PrincipleAccuracy(Record):
@@ -144,12 +134,12 @@ class LengthJudge:
 
     positional = False
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, layer: Layer, *, longer: bool = True) -> None:
+        control = f"{'longer' if longer else 'shorter'}-{layer}"
         self.name = f"control:{control}"
         self.fingerprint = f"control-1:{control}"
-        which, _, layer = control.partition("-")
-        self._sign = 1 if which == "longer" else -1
-        self._layer: Layer = layer  # type: ignore[assignment]
+        self._sign = 1 if longer else -1
+        self._layer: Layer = layer
 
     async def judge(self, comparisons: Sequence[Comparison]) -> list[Verdict]:
         lengths = [self._sign * (length(c.cand_1, self._layer) - length(c.cand_2, self._layer)) for c in comparisons]

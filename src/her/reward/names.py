@@ -16,7 +16,7 @@ from her.reward.blend import BlendJudge, load_blend
 from her.reward.brief import FULL, SMALL, Brief
 from her.reward.generative import GenerativeJudge
 from her.reward.judge import Judge
-from her.reward.measure import Control, LengthJudge
+from her.reward.measure import Layer, LengthJudge
 from her.reward.pack import Pack
 from her.reward.pmi import PMIJudge
 from her.store import read_text, write_json
@@ -33,10 +33,13 @@ def open_judge(name: str, pack: Pack, *, brief: Brief | None = None, model: Chat
     """
     kind, colon, rest = name.partition(":")
     if kind == "control" and colon:
-        control = next((c for c in get_args(Control) if c == rest), None)
-        if control is None:
-            raise VerdictError(f"no such control: {rest!r}; one of {', '.join(get_args(Control))}")
-        return LengthJudge(control)
+        way, _, which = rest.partition("-")
+        layer = next((known for known in get_args(Layer) if known == which), None)
+        if layer is None or way not in ("longer", "shorter"):
+            raise VerdictError(
+                f"no such control: {rest!r}; longer- or shorter- and one of {', '.join(get_args(Layer))}"
+            )
+        return LengthJudge(layer, longer=way == "longer")
     if kind == "blend" and colon:
         fitted = load_blend(Path(rest))
         return BlendJudge(fitted, scorer=None if fitted.scorer is None else open_scorer(fitted.scorer))
