@@ -17,8 +17,8 @@ from her.synthesis.teacher import Answer, Ask, Choice, Teacher, Text, fill, fini
 from her.synthesis.wording import clip, sentences
 
 _OPENINGS = (
-    "I must ", "I hope ", "I wonder ", "I know ", "I wish ", "I fear ", "I cannot ", "I will ", "I want ", "I see ",
-    "If I ", "I never ", "I should ", "I think ", "My ", "I am ",
+    "I must ", "I hope ", "I wonder ", "I know ", "I wish ", "I fear ", "I cannot let ", "I will not ", "I want ", "I see ",
+    "If I ", "I should ", "I think ", "I doubt ", "I have to ", "I would rather ",
 )  # fmt: skip
 _ACTIONS = (
     "glances ", "looks ", "turns ", "leans ", "nods ", "smiles ", "frowns ", "sits ", "stands ", "steps ", "folds ",
@@ -60,7 +60,7 @@ def question(
     rng = random.Random(f"{config.seed}/{item_id}/opening")
     openings = rng.sample(_OPENINGS, 4)
     fields: dict[str, Text | Choice] = {
-        "thought": Text(chars=90, opening=f"({'|'.join(openings)})") if config.guided else Text(chars=300)
+        "thought": Text(chars=110, opening=f"({'|'.join(openings)})") if config.guided else Text(chars=300)
     }
     if action:
         fields["action"] = Text(chars=40, opening=f"({'|'.join(rng.sample(_ACTIONS, 6))})" if config.guided else "")

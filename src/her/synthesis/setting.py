@@ -188,20 +188,17 @@ async def _field(
 
 
 def about(book: Book, narration: Sequence[Span], person: Person, *, limit: int) -> list[Span]:
-    """Sentences of narration about a person, those that describe it (`was`, `had`) first, else in reading order."""
-    found: list[tuple[int, Span]] = []
+    """Sentences of narration whose subject is the person and that say what it is, has or had done, in reading order."""
+    found: list[Span] = []
     forms = "|".join(re.escape(f) for f in (person.name, *person.aliases))
-    names_it = re.compile(rf"\b(?:{forms})\b")
-    describes = re.compile(rf"\b(?:{forms})\b[^.]{{0,40}}\b(?:was|had|is|has|were)\b")
+    describes = re.compile(rf"(?:^|, )(?:{forms})(?:, [^,]{{1,60}},)? (?:was|had|is|has|were|always|never|used to)\b")
     for stretch in narration:
         body = book.text[stretch.start : stretch.end]
         for a, b in sentences(body):
-            sentence = body[a:b]
-            if names_it.search(sentence) and 5 <= len(sentence.split()) <= 60:
-                span = Span(start=stretch.start + a, end=stretch.start + b)
-                found.append((0 if describes.search(normalise(sentence)) else 1, span))
-    found.sort(key=lambda pair: (pair[0], pair[1].start))
-    return [span for _, span in found[:limit]]
+            sentence = normalise(body[a:b])
+            if describes.search(sentence) and 6 <= len(sentence.split()) <= 45 and sentence[0].isupper():
+                found.append(Span(start=stretch.start + a, end=stretch.start + b))
+    return found[:limit]
 
 
 def _example(prompt: str, values: Mapping[str, str]) -> str:

@@ -100,6 +100,6 @@ def _question(
         item_id=item_id,
         prompt=prompt,
         values=values,
-        fields={"plan": Text(chars=90 if config.guided else 300, opening=opening)},
+        fields={"plan": Text(chars=110 if config.guided else 300, opening=opening)},
         check=check,
     )

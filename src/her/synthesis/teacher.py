@@ -29,14 +29,22 @@ _FIELD = re.compile(r'"(\w+)"\s*:\s*(?:"((?:[^"\\]|\\.)*)"?|(-?\d+))')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """A text field of an answer. `opening`: a regular expression that the engine is asked to begin with."""
+    """A text field of an answer. `opening`: a regular expression that the engine is asked to begin with; the answer is
+    then one sentence of at most so many characters more."""
 
     chars: int
     opening: str = ""
 
+    def forced(self, text: str) -> bool:
+        """Was the sentence ended by its limit, within whatever word it stood at?"""
+        if not self.opening:
+            return False
+        begun = re.match(self.opening, text)
+        return begun is not None and len(text) - begun.end() > self.chars
+
     def schema(self) -> dict[str, object]:
         if self.opening:
-            return {"type": "string", "pattern": rf"^{self.opening}[^\"\n\\]{{12,{self.chars}}}[.!?]$"}
+            return {"type": "string", "pattern": rf"^{self.opening}[^\"\n\\.!?]{{12,{self.chars}}}[.!?]$"}
         return {"type": "string", "minLength": 12, "maxLength": self.chars}
 
 
@@ -100,6 +108,9 @@ class Teacher:
             try:
                 reply = await self._reply(request, ask.stage)
                 fields = read_fields(reply, tuple(ask.fields))
+                for name, kind in ask.fields.items():
+                    if isinstance(kind, Text) and kind.forced(fields[name]):
+                        raise TeacherError(fields[name], "unfinished")
                 return Answer(value=ask.check(fields), reject=None)
             except TeacherError as e:
                 reason, detail = e.reason, str(e)
