@@ -1,6 +1,21 @@
 """The only room with gradients: SFT for policy and judge, GRPO for the policy. Torch is imported inside, when needed."""
 
+from her.train.policy import GroupReward, PolicyConfig, PolicyResult, PolicyStep, Rollout, train_policy
 from her.train.progress import Progress, TrainStep, silent
-from her.train.sft import HeldOut, SFTConfig, SFTResult, steps_of, train_sft
+from her.train.sft import HeldOut, SFTConfig, SFTResult, train_sft
 
-__all__ = ["HeldOut", "Progress", "SFTConfig", "SFTResult", "TrainStep", "silent", "steps_of", "train_sft"]
+__all__ = [
+    "GroupReward",
+    "HeldOut",
+    "PolicyConfig",
+    "PolicyResult",
+    "PolicyStep",
+    "Progress",
+    "Rollout",
+    "SFTConfig",
+    "SFTResult",
+    "TrainStep",
+    "silent",
+    "train_policy",
+    "train_sft",
+]

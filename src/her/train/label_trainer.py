@@ -14,7 +14,7 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig
 from torch.utils.data import SequentialSampler
-from transformers import Trainer, TrainerCallback
+from transformers import PrinterCallback, Trainer, TrainerCallback
 from trl import SFTConfig as TRLConfig
 from trl import SFTTrainer
 
@@ -205,15 +205,8 @@ def build_trainer(
         data_collator=collate,
         callbacks=[watch],
     )
-    trainer.remove_callback(_printer())
+    trainer.remove_callback(PrinterCallback)
     trainer.train_dataset = Rows(ordered)  # TRL's constructor takes tables only
     watch.trainer = trainer
     trainer.valid_batches = [collate([{"samples": row}]) for row in valid]
     return trainer
-
-
-def _printer() -> type[TrainerCallback]:
-    """The callback that prints a dict after every step when there is no progress bar."""
-    from transformers import PrinterCallback
-
-    return PrinterCallback

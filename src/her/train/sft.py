@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -187,22 +188,19 @@ def train_sft(
             device=place.device,
             peak_memory_mb=engine.peak_memory_mb(),
         )
-        save_adapter(trainer.model, trainer.processing_class, base=base, out=out)
+        save_adapter(trainer.model, base=base, out=out)
     write_json(out / "training.json", result.model_dump(mode="json"))
     return result
 
 
-def save_adapter(model: object, tokenizer: object, *, base: Path, out: Path) -> None:
+def save_adapter(model: Any, *, base: Path, out: Path) -> None:
     """Write `out/peft` and `out/adapter.gguf`."""
-    from typing import Any
-
     from her.train.adapter_gguf import export_adapter
 
     work = Path(tempfile.mkdtemp(dir=out, prefix=".peft-"))
     work.chmod(0o755)
     try:
-        trained: Any = model
-        trained.save_pretrained(work)
+        model.save_pretrained(work)
         # The base's path says where it lay on this machine, which is nobody's business later.
         config_file = work / "adapter_config.json"
         config = json.loads(config_file.read_text(encoding="utf-8"))

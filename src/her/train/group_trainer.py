@@ -1,0 +1,307 @@
+"""GroupTrainer: TRL's GRPO trainer with whole groups, shared prompts and our reward.
+
+Owns the bridge between TRL's flat batches and groups of replies to one prompt. TRL keeps the algorithm: advantages,
+clipping, loss. Three of its steps are replaced because a group shares its prompt: sampling reads it once (`rollout.py`),
+scoring packs it once (`packing.py`), and a micro-batch is exactly one group, so that nothing is padded. Imported only by
+`her.train.policy`, after the engine was prepared.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import PrinterCallback, Trainer, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.utils import split_tensor_dict
+
+from her.errors import TrainError
+from her.renderers.layouts import layout_stats
+from her.renderers.tokens import prompt_ids
+from her.reward.group import RewardedReply
+from her.schema import RLPrompt
+from her.store import canonical
+from her.train.checkpoint import mark_whole
+from her.train.clock import StepClock
+from her.train.engine import Placement, load_policy
+from her.train.label_trainer import tensors_of
+from her.train.packing import pack
+from her.train.policy import GroupReward, PolicyConfig, PolicyStep, Rollout
+from her.train.progress import Progress
+from her.train.rollout import merged, sample_group
+
+Usable = tuple[RLPrompt, tuple[int, ...]]
+"""A prompt with its token ids, exactly as at inference."""
+
+
+def fitting(prompts: Sequence[RLPrompt], tokenizer: Any, *, most: int) -> list[Usable]:
+    """The prompts of at most `most` tokens."""
+    encoded = [(p, prompt_ids(p.messages, tokenizer)) for p in prompts]
+    return [(p, ids) for p, ids in encoded if len(ids) <= most]
+
+
+class RewardBridge:
+    """TRL's reward function: a flat batch in, one number or None each out. Counts what it sees."""
+
+    __name__ = "group_reward"
+
+    def __init__(
+        self, reward: GroupReward, usable: Sequence[Usable], tokenizer: Any, *, config: PolicyConfig, rollouts: Path
+    ) -> None:
+        self.reward, self.usable, self.tokenizer = reward, usable, tokenizer
+        self.config, self.rollouts = config, rollouts
+        self.ends = {int(tokenizer.eos_token_id)}
+        self.seen: list[tuple[list[RewardedReply], list[list[int]]]] = []
+        """Groups since the last log: rewards and completion ids."""
+
+    async def __call__(
+        self, *, completion_ids: list[list[int]], number: list[int], trainer_state: Any, **rest: Any
+    ) -> list[float | None]:
+        size = self.config.group_size
+        if len(number) % size or any(len(set(number[i : i + size])) != 1 for i in range(0, len(number), size)):
+            raise TrainError(f"a reward call is not made of whole groups of {size}; keep whole groups on one device")
+        starts = range(0, len(number), size)
+        groups = [completion_ids[i : i + size] for i in starts]
+        replies = await asyncio.gather(
+            *(self._group(self.usable[number[i]][0], g) for i, g in zip(starts, groups, strict=True))
+        )
+        step = int(trainer_state.global_step) + 1
+        lines = []
+        for i, group, rewarded in zip(starts, groups, replies, strict=True):
+            self.seen.append((list(rewarded), group))
+            for ids, r in zip(group, rewarded, strict=True):
+                text, finish = self.text_of(ids)
+                prompt_id = self.usable[number[i]][0].id
+                rollout = Rollout(
+                    step=step, prompt_id=prompt_id, text=text, finish_reason=finish, reward=r.reward, gated=r.gated
+                )
+                lines.append(canonical(rollout.model_dump(mode="json")) + "\n")
+        with self.rollouts.open("a", encoding="utf-8") as file:
+            file.write("".join(lines))
+        return [r.reward for rewarded in replies for r in rewarded]
+
+    async def _group(self, prompt: RLPrompt, group: list[list[int]]) -> Sequence[RewardedReply]:
+        texts, finishes = zip(*(self.text_of(ids) for ids in group), strict=True)
+        rewarded = await self.reward(prompt, list(texts), list(finishes))
+        if len(rewarded) != len(group):
+            raise TrainError(f"{len(rewarded)} rewards for {len(group)} replies to {prompt.id!r}; mend the reward")
+        if bad := [r.reward for r in rewarded if r.reward is not None and not math.isfinite(r.reward)]:
+            raise TrainError(f"a reward for {prompt.id!r} is {bad[0]}; an unknown reward must be None")
+        return rewarded
+
+    def text_of(self, ids: list[int]) -> tuple[str, Literal["stop", "length"]]:
+        """What was written, as it is: only the end of turn is taken off. (TRL would drop every special token.)"""
+        ended = bool(ids) and ids[-1] in self.ends
+        text = self.tokenizer.decode(ids[:-1] if ended else ids, skip_special_tokens=False)
+        return str(text), "stop" if ended else "length"
+
+
+class GroupTrainer(GRPOTrainer):  # type: ignore[misc]
+    """GRPO over whole groups."""
+
+    config: PolicyConfig
+    usable: Sequence[Usable]
+
+    def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        return [list(self.usable[int(p)][1]) for p in prompts], None, {}
+
+    def _generate_single_turn(
+        self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any
+    ) -> tuple[list[list[int]], None]:
+        size = self.num_generations
+        completions: list[list[int]] = []
+        with merged(self.accelerator.unwrap_model(self.model_wrapped)) as model:
+            for i in range(0, len(prompt_ids), size):
+                completions += sample_group(
+                    model,
+                    prompt_ids[i],
+                    n=size,
+                    max_tokens=self.config.max_completion_tokens,
+                    temperature=self.config.temperature,
+                    end_ids=self.eos_token_ids,
+                )
+        return completions, None
+
+    def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
+        # As TRL's, without its shuffle: a micro-batch stays one group and shares one prompt.
+        every = self.args.steps_per_generation * self.num_iterations
+        if self._step % every == 0 or self._buffered_inputs is None:
+            scored = self._generate_and_score_completions(generation_batch)
+            self._buffered_inputs = split_tensor_dict(scored, self.args.steps_per_generation)
+        inputs: dict[str, Any] = self._buffered_inputs[self._step % self.args.steps_per_generation]
+        return inputs
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        **unused: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, None]:
+        prompt_T = attention_mask[:, :-logits_to_keep].sum(1).tolist()
+        rows = [ids[mask.bool()].tolist() for ids, mask in zip(input_ids, attention_mask, strict=True)]
+        packed = pack([(row, start) for row, start in zip(rows, prompt_T, strict=True)])
+        inputs = {k: v.to(input_ids.device) for k, v in tensors_of(packed).items()}
+        with self.accelerator.autocast():
+            logits_K_V = model(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                position_ids=inputs["position_ids"],
+                logits_to_keep=inputs["score_at"],
+                use_cache=False,
+            ).logits[0]
+        logprobs_K_V = (logits_K_V.float() / self.temperature).log_softmax(-1)
+        chosen_K = logprobs_K_V.gather(1, inputs["labels"][0, :, None])[:, 0]
+        scored = attention_mask[:, -logits_to_keep:].bool()  # the packed order is row by row, as a mask's
+        zeros = chosen_K.new_zeros(scored.shape)
+        entropy = None
+        if compute_entropy:
+            with torch.no_grad():
+                entropy = zeros.masked_scatter(scored, -(logprobs_K_V.exp() * logprobs_K_V).sum(-1))
+        return zeros.masked_scatter(scored, chosen_K), entropy, None
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        # TRL's own override writes a model card into every checkpoint.
+        Trainer._save_checkpoint(self, model, trial)
+
+
+class _Watch(TrainerCallback):  # type: ignore[misc]
+    """One PolicyStep per step into the state (so that a resumed run has them all), and a marker on each checkpoint."""
+
+    def __init__(self, bridge: RewardBridge, progress: Progress, run: str) -> None:
+        self.bridge, self.run = bridge, run
+        self.clock = StepClock("policy", progress)
+        self.since = time.monotonic()
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.clock.start()
+        self.since = time.monotonic()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        if not logs or "loss" not in logs or not self.bridge.seen:
+            return
+        now = time.monotonic()
+        entropy = logs.get("entropy")
+        step = step_of(self.bridge, state.global_step, logs["loss"], entropy=entropy, seconds=now - self.since)
+        self.since = now
+        state.log_history.append({"step": state.global_step, "her_policy_step": step.model_dump(mode="json")})
+        self.bridge.seen.clear()
+        if not math.isfinite(step.loss):
+            raise TrainError(f"the loss became {step.loss} at step {step.step}; lower `learning_rate`")
+        figures = {
+            "loss": step.loss,
+            "unknown": float(step.unknown),
+            "gated": step.gated / step.replies,
+            "flat_groups": float(step.flat_groups),
+            "completion_tokens": step.completion_tokens,
+        }
+        known = {"reward": step.reward, "layout_bits": step.layouts.entropy_bits, "top_layout": step.layouts.top_share}
+        figures |= {name: value for name, value in known.items() if value is not None}
+        self.clock.tell(state.global_step, state.max_steps, figures)
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}", self.run)
+
+
+def step_of(bridge: RewardBridge, step: int, loss: float, *, entropy: float | None, seconds: float) -> PolicyStep:
+    """The figures of the groups that the bridge has seen."""
+    replies = [r for rewarded, _ in bridge.seen for r in rewarded]
+    completions = [ids for _, group in bridge.seen for ids in group]
+    known = [[r.reward for r in rewarded if r.reward is not None] for rewarded, _ in bridge.seen]
+    rewards = [x for group in known for x in group]
+    return PolicyStep(
+        step=step,
+        replies=len(replies),
+        reward=sum(rewards) / len(rewards) if rewards else None,
+        unknown=len(replies) - len(rewards),
+        gated=sum(r.gated is not None for r in replies),
+        truncated=sum(bridge.text_of(ids)[1] == "length" for ids in completions),
+        groups=len(known),
+        flat_groups=sum(not group or max(group) - min(group) < 1e-9 for group in known),
+        games=sum(r.games for r in replies),
+        unread=sum(r.unread for r in replies),
+        layouts=layout_stats(r.turn for r in replies if r.turn is not None),
+        completion_tokens=sum(len(ids) for ids in completions) / len(completions),
+        token_entropy=entropy,
+        loss=loss,
+        seconds=seconds,
+    )
+
+
+def build_trainer(
+    config: PolicyConfig,
+    *,
+    base: Path,
+    adapter: Path | None,
+    tokenizer: Any,
+    ordered: Sequence[Usable],
+    reward: GroupReward,
+    rollouts: Path,
+    checkpoints: Path,
+    run: str,
+    progress: Progress,
+    place: Placement,
+    targets: Sequence[str],
+) -> GroupTrainer:
+    """A trainer over `ordered`: `prompts_per_step` prompts for each step, in the order in which they are used."""
+    torch.manual_seed(config.seed)
+    lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=list(targets), task_type="CAUSAL_LM")
+    model = load_policy(base, adapter=adapter, lora=lora, place=place)
+    bridge = RewardBridge(reward, ordered, tokenizer, config=config, rollouts=rollouts)
+    arguments = GRPOConfig(
+        output_dir=str(checkpoints),
+        max_steps=config.steps,
+        per_device_train_batch_size=config.group_size,
+        gradient_accumulation_steps=config.prompts_per_step,
+        steps_per_generation=config.prompts_per_step,
+        num_generations=config.group_size,
+        num_iterations=1,
+        shuffle_dataset=False,
+        max_completion_length=config.max_completion_tokens,
+        temperature=config.temperature,
+        beta=0.0,
+        loss_type=config.loss_type,
+        epsilon=config.epsilon,
+        epsilon_high=config.epsilon_high,
+        scale_rewards=config.scale_rewards,
+        mask_truncated_completions=config.mask_truncated,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="constant",
+        max_grad_norm=config.max_grad_norm,
+        optim="adamw_torch",
+        seed=config.seed,
+        data_seed=config.seed,
+        bf16=place.bf16,
+        use_cpu=place.device == "cpu",
+        gradient_checkpointing=False,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="steps",
+        save_steps=config.save_every,
+        save_total_limit=2,
+        eval_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        log_completions=False,
+        dataloader_pin_memory=False,
+        remove_unused_columns=False,
+    )
+    trainer = GroupTrainer(
+        model=model,
+        reward_funcs=bridge,
+        args=arguments,
+        train_dataset=Dataset.from_list([{"prompt": str(i), "number": i} for i in range(len(ordered))]),
+        processing_class=tokenizer,
+        callbacks=[_Watch(bridge, progress, run)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.config, trainer.usable = config, ordered
+    return trainer

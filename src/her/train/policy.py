@@ -1,0 +1,196 @@
+"""Policy RL: GRPO on the SFT adapter, rewarded group by group (HER §3.3, §5).
+
+Owns settings, resume, the live figures and the record of rollouts. What a reply is worth is decided by `her.reward`;
+what is sampled is scored, token for token. Departs from the paper in scale and in clip-higher (DAPO, epsilon_high 0.28).
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pydantic import Field
+
+from her.errors import TrainError
+from her.renderers.layouts import LayoutStats
+from her.reward.group import RewardedReply
+from her.schema import Record, RLPrompt
+from her.store import sha256_file, write_json, write_text
+from her.train import engine
+from her.train.batches import plan_rows
+from her.train.checkpoint import fingerprint, last_whole
+from her.train.progress import Progress, silent
+from her.train.sft import PROJECTIONS, save_adapter
+
+
+class PolicyConfig(Record):
+    """How the policy is trained. The defaults are for a 135M model on two CPU cores; `steps` and sizes grow with the machine."""
+
+    steps: int = Field(default=10, gt=0)
+    prompts_per_step: int = Field(default=2, gt=0)
+    group_size: int = Field(default=4, gt=1)
+    max_completion_tokens: int = Field(default=128, gt=0)
+    max_prompt_tokens: int = Field(default=1024, gt=0)
+    """Longer prompts are left out, and counted."""
+    temperature: float = Field(default=1.0, gt=0)
+    learning_rate: float = Field(default=5e-5, gt=0)
+    loss_type: Literal["dapo", "grpo", "dr_grpo", "bnpo"] = "dapo"
+    epsilon: float = Field(default=0.2, gt=0)
+    epsilon_high: float = Field(default=0.28, gt=0)
+    """Clip-higher, as DAPO: unlikely tokens may rise faster than likely ones fall."""
+    scale_rewards: Literal["batch", "none"] = "batch"
+    """Not by group: dividing a group by its own deviation turns noise into full-size rewards."""
+    mask_truncated: bool = True
+    """A reply that was cut off teaches nothing."""
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    rank: int = Field(default=16, gt=0)
+    """Of a fresh adapter, where none is continued."""
+    alpha: int = Field(default=32, gt=0)
+    save_every: int = Field(default=2, gt=0)
+    seed: int = 0
+
+
+class GroupReward(Protocol):
+    """What a reply is worth beside the others to the same prompt. `her.reward.GroupReward` is one."""
+
+    async def __call__(
+        self, prompt: RLPrompt, texts: list[str], finish_reasons: list[Literal["stop", "length"]]
+    ) -> Sequence[RewardedReply]: ...
+
+
+class Rollout(Record):
+    """One sampled reply, raw. System thinking is in it: a training artefact, never a log."""
+
+    step: int
+    prompt_id: str
+    text: str
+    finish_reason: Literal["stop", "length"]
+    reward: float | None
+    gated: str | None
+
+
+class PolicyStep(Record):
+    """One step, live and in the result."""
+
+    step: int
+    replies: int
+    reward: float | None
+    """Mean of the known rewards; None where none is known."""
+    unknown: int
+    """Replies without a reward: excluded from the loss."""
+    gated: int
+    truncated: int
+    groups: int
+    flat_groups: int
+    """Groups whose known rewards do not differ: they teach nothing."""
+    games: int
+    """Games read, counted once for each reply in them."""
+    unread: int
+    """Games that could not be read, counted the same way."""
+    layouts: LayoutStats
+    """Of the replies that were read: the guard against pattern collapse."""
+    completion_tokens: float
+    """Mean length."""
+    token_entropy: float | None
+    """Mean over completion tokens, nats."""
+    loss: float
+    seconds: float
+
+
+class PolicyResult(Record):
+    """What a run did. `out/peft` and `out/adapter.gguf` hold the adapter, `out/rollouts.jsonl` what was sampled."""
+
+    steps: int
+    prompts: int
+    prompts_too_long: int
+    curve: tuple[PolicyStep, ...]
+    trainable_parameters: int
+    seconds: float
+    resumed_from: int | None
+    device: str
+    peak_memory_mb: int
+
+    @property
+    def resumed(self) -> bool:
+        return self.resumed_from is not None
+
+
+def train_policy(
+    config: PolicyConfig,
+    *,
+    base: Path,
+    adapter: Path | None,
+    prompts: Sequence[RLPrompt],
+    reward: GroupReward,
+    out: Path,
+    progress: Progress = silent,
+) -> PolicyResult:
+    """Go on training `adapter` (a PEFT folder; None starts a fresh one) with rewards for whole groups.
+
+    Goes on from the last whole checkpoint below `out` if settings, prompts and model are the same. A change of the reward
+    cannot be seen from here: use another `out`.
+    """
+    if not prompts:
+        raise TrainError(f"no prompts to train {out} on; look at the data stage's rejects")
+    started = time.monotonic()
+    facts = (config.model_dump(mode="json"), base.name, sha256_file(adapter) if adapter else None)
+    run = fingerprint(*facts, *([p.id, [m.model_dump() for m in p.messages]] for p in prompts))
+    checkpoints, rollouts = out / "checkpoints", out / "rollouts.jsonl"
+    with engine.engine_errors(out), engine.quiet():
+        from her.train.group_trainer import build_trainer, fitting
+
+        tokenizer = engine.load_tokenizer(base)
+        usable = fitting(prompts, tokenizer, most=config.max_prompt_tokens)
+        if not usable:
+            raise TrainError(f"every prompt is longer than {config.max_prompt_tokens} tokens; raise max_prompt_tokens")
+        plan = plan_rows(len(usable), wanted=config.steps * config.prompts_per_step, seed=config.seed)
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        resume = last_whole(checkpoints, run)
+        resumed_from = int(resume.name.removeprefix("checkpoint-")) if resume else None
+        keep_rollouts(rollouts, until=resumed_from or 0)
+        place = engine.placement()
+        trainer = build_trainer(
+            config,
+            base=base,
+            adapter=adapter,
+            tokenizer=tokenizer,
+            ordered=[usable[i] for i in plan],
+            reward=reward,
+            rollouts=rollouts,
+            checkpoints=checkpoints,
+            run=run,
+            progress=progress,
+            place=place,
+            targets=PROJECTIONS,
+        )
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        entries = [e["her_policy_step"] for e in trainer.state.log_history if "her_policy_step" in e]
+        result = PolicyResult(
+            steps=int(trainer.state.global_step),
+            prompts=len(usable),
+            prompts_too_long=len(prompts) - len(usable),
+            curve=tuple(PolicyStep.model_validate(e) for e in entries),
+            trainable_parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+            seconds=time.monotonic() - started,
+            resumed_from=resumed_from,
+            device=place.device,
+            peak_memory_mb=engine.peak_memory_mb(),
+        )
+        save_adapter(trainer.model, base=base, out=out)
+    write_json(out / "training.json", result.model_dump(mode="json"))
+    return result
+
+
+def keep_rollouts(path: Path, *, until: int) -> None:
+    """Drop the rollouts of steps that will be done again."""
+    if not path.is_file():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(line)["step"] <= until:
+                kept.append(line)
+        except (ValueError, KeyError, TypeError):
+            continue  # a line cut short by a kill belongs to a step that is done again
+    write_text(path, "".join(f"{line}\n" for line in kept))
