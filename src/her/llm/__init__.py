@@ -1,21 +1,36 @@
 """One door to any model. Engines are imported only when a name asks for one."""
 
+from her.llm.ledger import Ledger, Tally
+from her.llm.ledger_model import LedgerModel, LedgerScorer
 from her.llm.model import ChatModel, Delta, FinishReason, Reply, Request, Score, Scorer, TokenLogprob, Usage
-from her.llm.names import open_model, open_models
+from her.llm.names import ModelCard, describe, open_model, open_models, open_scorer, weights
 from her.llm.scripted import ScriptedModel, ScriptedReply
+from her.llm.trained import Trained, TrainedCard, load_trained, save_card
 
 __all__ = [
     "ChatModel",
     "Delta",
     "FinishReason",
+    "Ledger",
+    "LedgerModel",
+    "LedgerScorer",
+    "ModelCard",
     "Reply",
     "Request",
     "Score",
     "Scorer",
     "ScriptedModel",
     "ScriptedReply",
+    "Tally",
     "TokenLogprob",
+    "Trained",
+    "TrainedCard",
     "Usage",
+    "describe",
+    "load_trained",
     "open_model",
     "open_models",
+    "open_scorer",
+    "save_card",
+    "weights",
 ]

@@ -5,10 +5,11 @@ prefill is exact and nothing rewrites the reply. Blocking calls wait in the serv
 the generation within a token.
 
 The same request does not give the same text, even with its seed, when it shares a batch with others or goes on from a
-prompt that the server still holds: sums are then taken in another order, and a sampled text soon differs (measured: 6 of
-6 texts the same one at a time without reuse, in any order; 3 to 5 of 6 with reuse; 0 to 2 of 6 with four at a time). So
-there are two ways to open a server. The default is fast (four at a time, prompts reused), and the ledger is what makes a
-run repeatable. `reproducible` runs one at a time and reads each prompt anew: bit for bit the same, up to twice as slow.
+prompt that the server still holds: sums are then taken in another order, and a sampled text soon differs (measured: 6
+of 6 texts the same one at a time without reuse, in any order; 3 to 5 of 6 with reuse; 0 to 2 of 6 with four at a
+time). So there are two ways to open a server. The default is fast (four at a time, prompts reused), and the ledger is
+what makes a run repeatable. `reproducible` runs one at a time and reads each prompt anew: bit for bit the same, up to
+twice as slow.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """How likely a given reply is: any local weights as a Scorer, on transformers in fp32.
 
 Owns batching. The log-probability is that of the reply's tokens and of the token that ends the turn, given the chat:
-the same tokens that training learns. Replies to one prompt are scored together after one reading of the prompt, which is
-most of the work when a judge compares candidates.
+the same tokens that training learns. Replies to one prompt are scored together after one reading of the prompt, which
+is most of the work when a judge compares candidates.
 """
 
 import asyncio
@@ -62,8 +62,9 @@ class TorchScorer:
                 cache.batch_repeat_interleave(len(replies))
             # Padding stands at the right: it is behind every token that is scored, so causality hides it.
             out = model(input_ids=ids_BT, past_key_values=cache, use_cache=cache is not None)
-            logprobs_BTV = torch.log_softmax(out.logits[:, :-1].float(), dim=-1)
-            picked_BT = logprobs_BTV.gather(2, ids_BT[:, 1:, None])[..., 0].double()
+            logits_BTV = out.logits[:, :-1].float()
+            picked_BT = logits_BTV.gather(2, ids_BT[:, 1:, None])[..., 0].double()
+            picked_BT -= logits_BTV.logsumexp(dim=-1).double()  # log_softmax would copy the whole vocabulary
         return [
             Score(logprob=float(picked_BT[row, : len(reply)].sum()), tokens=len(reply))
             for row, reply in enumerate(replies)
