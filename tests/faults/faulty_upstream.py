@@ -1,4 +1,4 @@
-"""A deterministic, faulty endpoint: a raw socket on the loopback that answers each request with the next bytes given."""
+"""A deterministic, faulty endpoint: a raw socket on the loopback that answers with the given bytes, in order."""
 
 import asyncio
 import json

@@ -134,6 +134,15 @@ def weights(name: str) -> Path:
     raise ModelNameError(f"{name} cannot be trained: its weights are not here; name a local:, hf: or run: model")
 
 
+def fingerprint(name: str) -> str:
+    """What a name stands for today, without loading any weights: part of a stage's manifest."""
+    kind, rest = split_name(name)
+    if kind == "hf":
+        folder = Path(rest).expanduser()
+        return f"hf:{sha256_file(folder)}" if folder.is_dir() else name
+    return _find(name).fingerprint
+
+
 def describe(name: str) -> ModelCard:
     """Licence, size and limits of a model, without opening it."""
     kind, rest = split_name(name)

@@ -7,8 +7,10 @@ a model is opened, not before. One call runs at a time: torch uses all cores by 
 import asyncio
 import os
 import threading
+import warnings
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +32,17 @@ class Weights:
             raise ModelError("hf: models and scoring need torch; install it with: pip install 'her[train]'") from e
         folder = _local_or_hub(source)
         try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-            model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
+            with _quietly():
+                self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+                model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
         except (OSError, ValueError) as e:
             first = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
             raise ModelError(f"cannot load {folder}: {first}; is it a Hugging Face model folder or id?") from e
         if peft is not None:
             from peft import PeftModel
 
-            model = PeftModel.from_pretrained(model, str(peft))
+            with _quietly():
+                model = PeftModel.from_pretrained(model, str(peft))
         if not self.tokenizer.chat_template:
             raise ModelError(f"{folder} has no chat template: it is a base model; use an instruct model")
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -203,6 +207,22 @@ class _Pieces:
         piece = self._text[self._shown : end]
         self._shown = max(self._shown, end)
         return piece
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Load without a progress bar, and without the warning that peft draws from transformers for an old name of its."""
+    from transformers.utils import logging as transformers_logging
+
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+            yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
 
 
 def _local_or_hub(source: str) -> str:
