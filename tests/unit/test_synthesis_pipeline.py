@@ -52,17 +52,18 @@ Anna kept the mill alone since the flood. Paul was the carter who brought the gr
 "So it is. Then I will sit," said Paul.
 """
 
-SCRIPT = [
-    ScriptedReply(match="People: ", text='{"scenario": "Anna kept the mill alone since the flood, and Paul brought the grain.", "topic": "the wheel"}'),
-    ScriptedReply(match="What does Anna want", text='{"motivation": "Anna wants the cracked wheel to last, heard in the night."}'),
-    ScriptedReply(match="What does Paul want", text='{"motivation": "Paul wants the wheel to last the week and the smith to owe nothing."}'),
-    ScriptedReply(match="Which sentence", text='{"number": "1"}'),
-    ScriptedReply(match="think and not say", text='{"thought": "I must keep the mill and the wheel from the flood.", "action": "looks at the wheel"}'),
-    ScriptedReply(match="How should Anna", text='{"plan": "Anna is tired and must keep the mill going."}'),
-    ScriptedReply(match="How should Paul", text='{"plan": "Paul is calm and hopes to help Anna at the mill."}'),
-    ScriptedReply(match="Better plan for Anna", text='{"plan": "Anna is proud and hides her fear for the mill."}'),
-    ScriptedReply(match="Better plan for Paul", text='{"plan": "Paul is shy and tries to help Anna with the wheel."}'),
-]  # fmt: skip
+SAID = {
+    "People: ": '{"scenario": "Anna kept the mill alone since the flood; Paul brought grain.", "topic": "the wheel"}',
+    "What does Anna want": '{"motivation": "Anna wants the cracked wheel to last, heard in the night."}',
+    "What does Paul want": '{"motivation": "Paul wants the wheel to last the week."}',
+    "Which sentence": '{"number": "1"}',
+    "think and not say": '{"thought": "I must keep the mill and the wheel from the flood.", "action": "looks up"}',
+    "How should Anna": '{"plan": "Anna is tired and must keep the mill going."}',
+    "How should Paul": '{"plan": "Paul is calm and hopes to help Anna at the mill."}',
+    "Better plan for Anna": '{"plan": "Anna is proud and hides her fear for the mill."}',
+    "Better plan for Paul": '{"plan": "Paul is shy and tries to help Anna with the wheel."}',
+}
+SCRIPT = [ScriptedReply(match=match, text=text) for match, text in SAID.items()]
 
 
 THOUGHTS = (
@@ -91,6 +92,8 @@ class Echo:
         last = request.messages[-1].content
         if "think and not say" in last:
             thought = THOUGHTS[int(sha256_text(request.model_dump_json()), 16) % len(THOUGHTS)]
+            mine = "at my mill" if "You are Anna" in last else "as a carter"
+            thought = f"{thought[:-1]} {mine}."
             return Reply(
                 text=json.dumps({"thought": thought, "action": "looks at the wheel"}),
                 finish_reason="stop",
@@ -312,8 +315,8 @@ def test_curated_input_is_read_tolerantly(tmp_path: Path) -> None:
     assert dialogue.turns[1].speech() == "The wheel is cracked. It will break."
     assert dialogue.scene.character("Anna").motivation == "To mend the wheel."
     assert sorted(r.reason for r in curated.rejects) == ["empty", "no_conversation", "no_speaker"]
+    path.write_text("[]", encoding="utf-8")
     with pytest.raises(InputError, match="plots"):
-        path.write_text("[]", encoding="utf-8")
         read_curated(path)
 
 

@@ -1,4 +1,5 @@
 """Books, paragraphs, quotations, names, scenes and speakers: what code alone finds in a text."""
+# ruff: noqa: RUF001  (typographic marks are what is read here)
 
 import os
 from pathlib import Path
@@ -119,7 +120,10 @@ def test_titles_keep_people_apart_and_a_full_name_joins_them() -> None:
 
 
 def test_book_actions_stand_between_the_words_with_exact_spans() -> None:
-    text = 'Chapter 1.\n\n"I am old." He took off one glove. "And tired," said Tom.\n\n"So am I," said Ann. Tom laughed. Ann saw Tom.\n'
+    text = (
+        'Chapter 1.\n\n"I am old." He took off one glove. "And tired," said Tom.\n\n'
+        '"So am I," said Ann. Tom laughed. Ann saw Tom.\n'
+    )
     book = book_of(text, stem="x")
     found, _ = scenes(book, book.chapters[0])
     roster = discover("said Tom. said Tom. Tom took off his glove. He left. said Ann. said Ann. Tom. Ann.")

@@ -1,7 +1,7 @@
 """`her synth`: a text or curated JSON becomes two-layer dialogues.
 
-Every call goes through a ledger in the output folder, so the same command after a kill pays for nothing twice and writes
-the same bytes.
+Every call goes through a ledger in the output folder, so the same command after a kill pays for nothing twice and
+writes the same bytes.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Attribution: the speaker of each utterance that no rule could give, chosen by the teacher among those who are there.
 
-Owns the candidates: people the scene knows, less those whom the words address or whose gender does not fit. One candidate
-alone needs no teacher. Knows nothing of scenes' cards.
+Owns the candidates: people the scene knows, less those whom the words address or whose gender does not fit. One
+candidate alone needs no teacher. Knows nothing of scenes' cards.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
 """Beats: what a speaker does between its words, as the book tells it, and the turn that comes of both.
 
-Owns the reading of actions from the narration of an utterance's own paragraph: a sentence whose subject is the speaker, or
-the clause after `said X, and ...`. The subject is left out (HER: no pronoun for the actor); what is left stands in the book
-word for word, with its span. Nothing is invented here.
+Owns the reading of actions from the narration of an utterance's own paragraph: a sentence whose subject is the
+speaker, or the clause after `said X, and ...`. The subject is left out (HER: no pronoun for the actor); what is left
+stands in the book word for word, with its span. Nothing is invented here.
 """
 
 import re
@@ -14,8 +14,11 @@ from her.synthesis.speakers import said_pieces
 from her.synthesis.wording import normalise, sentences, words
 
 _MAX_WORDS = 24
-_STATE = frozenset("was were had is are has could would should did might must felt thought knew seemed wondered believed wished "
-                   "hoped wanted remembered understood supposed never not who whose".split())  # fmt: skip
+_STATE_TEXT = """
+was were had is are has could would should did might must felt thought knew seemed wondered believed wished hoped
+wanted remembered understood supposed never not who whose
+"""
+_STATE = frozenset(_STATE_TEXT.split())
 _ADVERB = re.compile(r"(?:\w+ly|then|only|also|merely|just)\s+")
 _AND_CLAUSE = re.compile(r",?\s+and (?:(?:as )?(?:he|she) )?(?=\w)")
 

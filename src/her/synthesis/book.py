@@ -1,8 +1,9 @@
 """Reading a book: a text file becomes a `Book` whose chapters are spans of the text as it was read.
 
-Owns headings. The text is never cleaned: every later span points into exactly these characters. A text in which nobody
-is quoted is refused here, before anything is spent on it.
+Owns headings. The text is never cleaned: every later span points into exactly these characters. A text in which
+nobody is quoted is refused here, before anything is spent on it.
 """
+# ruff: noqa: RUF001  (typographic marks are what is read here)
 
 import re
 from pathlib import Path

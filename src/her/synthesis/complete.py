@@ -1,8 +1,8 @@
 """Setting completion: what the book has already said of a character and the card lacks (HER stage 3).
 
-Every addition has a quote. The teacher does not write it: it chooses among numbered sentences, so that a quote is exact by
-construction, and it is verified all the same. Only narration before the scene's first word is offered: a setting describes
-what is so before the dialogue.
+Every addition has a quote. The teacher does not write it: it chooses among numbered sentences, so that a quote is
+exact by construction, and it is verified all the same. Only narration before the scene's first word is offered: a
+setting describes what is so before the dialogue.
 """
 
 import re

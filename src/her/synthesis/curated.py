@@ -1,7 +1,7 @@
 """CoSER's curated JSON in place of extraction: plots, conversations, `[thought] (action) speech`.
 
-Tolerant of what is missing and strict about identity: ids are made of `i_p` and `i_c` as the file states them, never of a
-position in a cleaned list. What cannot be read is rejected by item and counted. Knows no model.
+Tolerant of what is missing and strict about identity: ids are made of `i_p` and `i_c` as the file states them, never
+of a position in a cleaned list. What cannot be read is rejected by item and counted. Knows no model.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,13 +1,14 @@
 """Layout: where in a turn a thought and an action stand.
 
-Owns variety (HER stage 1): no order of parts more than twice in a row, at least five orders in a long conversation, because
-one dominant order in the training data is what lets RL collapse to a template. Speech is never changed: it may be parted
-between two of its sentences, each part keeping its exact span.
+Owns variety (HER stage 1): no order of parts more than twice in a row, at least five orders in a long conversation,
+because one dominant order in the training data is what lets RL collapse to a template. Speech is never changed: it
+may be parted between two of its sentences, each part keeping its exact span.
 """
 
 import random
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from her.schema import Part, Span, Turn
 from her.synthesis.wording import normalise, sentences
@@ -44,7 +45,7 @@ def _places(base: list[Part], *, thought: str | None, action: str | None) -> lis
             continue
         part = Part.model_validate({"kind": kind, "text": new})
         found = [[*b[:i], part, *b[i:]] for b in found for i in range(len(b) + 1)]
-    return [tuple(f) for f in found if all(a.kind != b.kind for a, b in zip(f, f[1:], strict=False))]
+    return [tuple(f) for f in found if all(a.kind != b.kind for a, b in pairwise(f))]
 
 
 def _parted(parts: Sequence[Part], text: str | None) -> list[list[Part]]:

@@ -1,8 +1,10 @@
 """Names: who is spoken of in a book, under which names, and as he or she.
 
-Owns the discovery of names beside verbs of speech, titles, the merging of aliases (conservative: two names are one person
-only where no other reading is possible) and grammatical gender from titles and pronouns. Knows nothing of scenes.
+Owns the discovery of names beside verbs of speech, titles, the merging of aliases (conservative: two names are one
+person only where no other reading is possible) and grammatical gender from titles and pronouns. Knows nothing of
+scenes.
 """
+# ruff: noqa: RUF001  (typographic marks are what is read here)
 
 import re
 from collections import Counter
@@ -13,30 +15,31 @@ from her.synthesis.wording import normalise
 
 Gender = Literal["he", "she", "unknown"]
 
-TITLES: dict[str, Gender] = {
-    "Mr": "he", "Mrs": "she", "Ms": "she", "Miss": "she", "Sir": "he", "Lady": "she", "Lord": "he", "Dr": "unknown",
-    "Doctor": "unknown", "Captain": "unknown", "Colonel": "unknown", "Major": "unknown", "Madame": "she", "Monsieur": "he",
-    "Aunt": "she", "Uncle": "he", "King": "he", "Queen": "she", "Prince": "he", "Princess": "she", "Duke": "he",
-    "Duchess": "she", "Count": "he", "Countess": "she", "Father": "he", "Mother": "she", "Brother": "he", "Sister": "she",
-    "Professor": "unknown", "Reverend": "unknown", "Saint": "unknown", "Master": "he", "Mistress": "she", "Old": "unknown",
-}  # fmt: skip
+_TITLES_TEXT: dict[Gender, str] = {
+    "he": "Mr Sir Lord Monsieur Uncle King Prince Duke Count Father Brother Master",
+    "she": "Mrs Ms Miss Lady Madame Aunt Queen Princess Duchess Countess Mother Sister Mistress",
+    "unknown": "Dr Doctor Captain Colonel Major Professor Reverend Saint Old",
+}
+TITLES: dict[str, Gender] = {title: gender for gender, titles in _TITLES_TEXT.items() for title in titles.split()}
 
-SPEECH_VERBS = frozenset(
-    "said says asked replied cried answered returned continued added exclaimed observed whispered murmured muttered shouted "
-    "called repeated remarked rejoined resumed began inquired enquired demanded declared insisted suggested agreed admitted "
-    "explained snapped sighed laughed interrupted protested announced promised warned begged pleaded urged told offered "
-    "objected concluded sneered growled hissed roared screamed yelled breathed mumbled stammered responded retorted "
-    "confessed ordered commanded ventured wondered mused croaked grunted sobbed chuckled went put".split()
-)
-_NOT_NAMES = frozenset(
-    "The A An I He She It They We You His Her Its Their My Our Your This That These Those There Then Here Now And But Or Nor "
-    "For So Yet If When While As At In On Of To By From With Without After Before Not No Yes Oh Ah Well What Who Whom Whose "
-    "Which Why How Where Nobody Everyone Someone Everybody Nothing Something God Heaven Lord Christ Sunday Monday Tuesday "
-    "Wednesday Thursday Friday Saturday January February March April May June July August September October November "
-    "December English French Christmas Easter Chapter Do Don't Did Is Are Was Were Will Would Could Should Can May Must "
-    "Let Come Go Never Only Perhaps One Two Three All Such Each Both Either Neither Another Other Some Any Every Good Dear "
-    "Sir Madam Ma'am Miss Mr Mrs Lady".split()
-)
+_SPEECH_VERBS_TEXT = """
+said says asked replied cried answered returned continued added exclaimed observed whispered murmured muttered
+shouted called repeated remarked rejoined resumed began inquired enquired demanded declared insisted suggested
+agreed admitted explained snapped sighed laughed interrupted protested announced promised warned begged pleaded
+urged told offered objected concluded sneered growled hissed roared screamed yelled breathed mumbled stammered
+responded retorted confessed ordered commanded ventured wondered mused croaked grunted sobbed chuckled went put
+"""
+SPEECH_VERBS = frozenset(_SPEECH_VERBS_TEXT.split())
+_NOT_NAMES_TEXT = """
+The A An I He She It They We You His Her Its Their My Our Your This That These Those There Then Here Now And But Or
+Nor For So Yet If When While As At In On Of To By From With Without After Before Not No Yes Oh Ah Well What Who Whom
+Whose Which Why How Where Nobody Everyone Someone Everybody Nothing Something God Heaven Lord Christ Sunday Monday
+Tuesday Wednesday Thursday Friday Saturday January February March April May June July August September October
+November December English French Christmas Easter Chapter Do Don't Did Is Are Was Were Will Would Could Should Can
+May Must Let Come Go Never Only Perhaps One Two Three All Such Each Both Either Neither Another Other Some Any Every
+Good Dear Sir Madam Ma'am Miss Mr Mrs Lady
+"""
+_NOT_NAMES = frozenset(_NOT_NAMES_TEXT.split())
 _WORD = r"[A-Z][a-z’'A-Z-]*[a-z]"
 _TITLE = r"(?:" + "|".join(sorted(TITLES, key=len, reverse=True)) + r")\b\.?"
 NAME = re.compile(

@@ -1,12 +1,14 @@
 """Paragraphs: where they begin and end in a text as it was scanned, typed or converted.
 
-Three kinds of layout are met in the wild: a blank line between paragraphs; one line per paragraph with no blank lines;
-and double-spaced e-books, where a blank line follows every *line* and a paragraph's border has to be read off the words.
-Offsets are exact. Knows nothing of quotations beyond the sight of a quotation mark.
+Three kinds of layout are met in the wild: a blank line between paragraphs; one line per paragraph with no blank
+lines; and double-spaced e-books, where a blank line follows every *line* and a paragraph's border has to be read off
+the words. Offsets are exact. Knows nothing of quotations beyond the sight of a quotation mark.
 """
+# ruff: noqa: RUF001  (typographic marks are what is read here)
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from her.schema import Span
@@ -43,7 +45,7 @@ def _lines(text: str, span: Span) -> list[_Line]:
 
 def _layout(text: str, lines: list[_Line]) -> str:
     """`double`: blank lines fall inside sentences; `lines`: there are next to no blank lines; else `blank`."""
-    pairs = list(zip(lines, lines[1:], strict=False))
+    pairs = list(pairwise(lines))
     if not pairs:
         return "blank"
     blank = [(a, b) for a, b in pairs if b.gap.count("\n") >= 2]

@@ -1,7 +1,7 @@
 """Perspective: whose voice a text is in, and what such a text may not do.
 
-Owns the checks of role thinking (the character's own first person), system thinking (about the character, third person),
-actions (no pronoun for the actor) and settings. Every refusal has a short reason, under which it is counted.
+Owns the checks of role thinking (the character's own first person), system thinking (about the character, third
+person), actions (no pronoun for the actor) and settings. Every refusal has a short reason, under which it is counted.
 """
 
 import re
@@ -85,7 +85,8 @@ def check_plan(
     max_words: int,
     example: str = "",
 ) -> str:
-    """System thinking: about the character, in the third person. `reply`: its words, which it leads to and does not quote."""
+    """System thinking: about the character, in the third person. `reply`: its words, which the plan leads to and
+    does not quote."""
     _plain(text, source=reply or name)
     if not 6 <= len(words(text)) <= max_words:
         raise TeacherError(text, "length")

@@ -1,8 +1,8 @@
 """The pipeline: a book or a curated file in, two-layer dialogues with their rejects and counts out.
 
-Owns the order of the stages and nothing of what they do. Scenes are worked side by side and turns of a scene one after the
-other, so every request depends on earlier answers of its own scene alone: given the teacher's replies, the result is the
-same whatever the concurrency.
+Owns the order of the stages and nothing of what they do. Scenes are worked side by side and turns of a scene one
+after the other, so every request depends on earlier answers of its own scene alone: given the teacher's replies, the
+result is the same whatever the concurrency.
 """
 
 import asyncio

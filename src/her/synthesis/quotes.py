@@ -1,9 +1,10 @@
 """Quotations: every stretch of a text that stands between quotation marks, with its exact place.
 
-Owns the marks: straight, curly, guillemets, corner brackets, and the single quotes of British books where no double ones
-are used. Knows neither who speaks nor whether it matters. A quotation that a paragraph leaves open goes on in the next
-paragraph where that one re-opens it, and otherwise ends at the border and is marked unbalanced.
+Owns the marks: straight, curly, guillemets, corner brackets, and the single quotes of British books where no double
+ones are used. Knows neither who speaks nor whether it matters. A quotation that a paragraph leaves open goes on in
+the next paragraph where that one re-opens it, and otherwise ends at the border and is marked unbalanced.
 """
+# ruff: noqa: RUF001  (typographic marks are what is read here)
 
 import re
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """What synthesis is asked for and what it hands back: configuration, rejects, verified spans, the report.
 
-Values only. A reject names its stage, its item and the short reason under which it is counted; nothing is lost silently.
+Values only. A reject names its stage, its item and the short reason under which it is counted; nothing is lost
+silently.
 """
 
 from typing import Literal
@@ -32,8 +33,8 @@ class SynthConfig(Record):
     tell_faults: bool = False
     """Is a retry told why the last answer was refused? A very small model copies the complaint instead."""
     guided: bool = True
-    """Are answers led by the hand: fixed openings, the book's own sentences chosen by number? For models of a few hundred
-    million parameters; a stronger teacher writes freely."""
+    """Are answers led by the hand: fixed openings, the book's own sentences chosen by number? For models of a few
+    hundred million parameters; a stronger teacher writes freely."""
     temperature: float = Field(default=0.5, ge=0)
     thought_words: int = Field(default=40, gt=0)
     system_words: int = Field(default=45, gt=0)

@@ -1,7 +1,7 @@
 """Role thinking: what a character thinks and does not say, one short text a turn (HER stage 1).
 
-Owns the question and its check. The teacher sees the scene as this character knows it, the turns before as it saw them,
-and its real words. Where no answer passes, the turn keeps its speech and has no thought.
+Owns the question and its check. The teacher sees the scene as this character knows it, the turns before as it saw
+them, and its real words. Where no answer passes, the turn keeps its speech and has no thought.
 """
 
 import random
@@ -17,7 +17,8 @@ from her.synthesis.teacher import Answer, Ask, Choice, Teacher, Text, fill, fini
 from her.synthesis.wording import clip, sentences
 
 _OPENINGS = (
-    "I must ", "I hope ", "I wonder ", "I know ", "I wish ", "I fear ", "I cannot let ", "I will not ", "I want ", "I see ",
+    "I must ", "I hope ", "I wonder ", "I know ", "I wish ", "I fear ",
+    "I cannot let ", "I hate that ", "I want ", "I see ",
     "If I ", "I should ", "I think ", "I doubt ", "I have to ", "I would rather ",
 )  # fmt: skip
 _ACTIONS = (
@@ -58,12 +59,11 @@ def question(
         "speech": speech,
     }
     rng = random.Random(f"{config.seed}/{item_id}/opening")
-    openings = rng.sample(_OPENINGS, 4)
-    fields: dict[str, Text | Choice] = {
-        "thought": Text(chars=110, opening=f"({'|'.join(openings)})") if config.guided else Text(chars=300)
-    }
+    openings = rng.sample(_OPENINGS, 8)
+    first, again = _fields(config, openings[:4]), _fields(config, openings[4:])
     if action:
-        fields["action"] = Text(chars=40, opening=f"({'|'.join(rng.sample(_ACTIONS, 6))})" if config.guided else "")
+        opening = f"({'|'.join(rng.sample(_ACTIONS, 6))})" if config.guided else ""
+        first["action"] = again["action"] = Text(chars=40, opening=opening)
     earlier = view.own_thoughts(before, me.name)
     # Others' thoughts serve the check alone: an answer that repeats one has read a mind.
     hidden = [p.text for t in before if t.speaker != me.name for p in t.parts if p.kind == "thought"]
@@ -89,10 +89,17 @@ def question(
         item_id=item_id,
         prompt="role_thinking",
         values=values,
-        fields=fields,
+        fields=first,
+        again=again,
         check=check,
         max_tokens=80 if action else 55,
     )
+
+
+def _fields(config: SynthConfig, openings: Sequence[str]) -> dict[str, Text | Choice]:
+    if not config.guided:
+        return {"thought": Text(chars=300)}
+    return {"thought": Text(chars=110, opening=f"({'|'.join(openings)})")}
 
 
 def _action(text: str, name: str) -> str | None:

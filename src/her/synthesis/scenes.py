@@ -1,8 +1,10 @@
 """Scenes of a chapter: which paragraphs belong together, and who is quoted in each.
 
-Owns the utterance (all that one paragraph quotes, one turn of one speaker) and the borders between scenes: a break line, a
-long stretch without speech, a budget of words. A scene has at least two utterances. Knows no names and no model.
+Owns the utterance (all that one paragraph quotes, one turn of one speaker) and the borders between scenes: a break
+line, a long stretch without speech, a budget of words. A scene has at least two utterances. Knows no names and no
+model.
 """
+# ruff: noqa: RUF001  (typographic marks are what is read here)
 
 import re
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Setting: the card of a scene and of its people, written by the teacher from what stands before the first word.
 
-Owns what the teacher is shown for it: the narration that opens the scene, sentences about a person, and the person's own
-lines. Scenario, topic, motivation and profile are each checked; a field that no answer fills stays None (scenario: the
-book's own opening sentence), and is counted.
+Owns what the teacher is shown for it: the narration that opens the scene, sentences about a person, and the person's
+own lines. Scenario, topic, motivation and profile are each checked; a field that no answer fills stays None
+(scenario: the book's own opening sentence), and is counted.
 """
 
 import re
@@ -187,11 +187,18 @@ async def _field(
     )
 
 
-def about(book: Book, narration: Sequence[Span], person: Person, *, limit: int) -> list[Span]:
-    """Sentences of narration whose subject is the person and that say what it is, has or had done, in reading order."""
+def about(book: Book, narration: Sequence[Span], person: Person, *, limit: int, past: bool) -> list[Span]:
+    """Sentences of narration whose subject is the person and that say what it is, in reading order.
+
+    `past`: also what it had done or lived through. That may be its secret, so it belongs to its background, which it
+    alone sees, and not to its profile, which everyone in the scene sees.
+    """
     found: list[Span] = []
     forms = "|".join(re.escape(f) for f in (person.name, *person.aliases))
-    describes = re.compile(rf"(?:^|, )(?:{forms})(?:, [^,]{{1,60}},)? (?:was|had|is|has|were|always|never|used to)\b")
+    told = r"was (?:a|an|the|one|so|very|not a)|is (?:a|an|the)|had (?:a|an)"
+    if past:
+        told = rf"{told}|was|is|had (?:no|been|always|never|known|loved|lived|once|lost|made)|always|never|used to"
+    describes = re.compile(rf"(?:^|, )(?:{forms})(?:, [^,]{{1,60}},)? (?:{told})\b")
     for stretch in narration:
         body = book.text[stretch.start : stretch.end]
         for a, b in sentences(body):

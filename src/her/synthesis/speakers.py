@@ -1,9 +1,10 @@
 """Speakers: who says each utterance, by the rules a careful reader would apply, and by nothing else.
 
-Owns attribution in code: names beside verbs of speech, pronouns and kinship words where one person alone fits, the beat that
-shares a paragraph with the words, and turn-taking between two speakers. What the rules leave open goes to the teacher
-(`her.synthesis.attribution`). Each answer says how it was found. Knows no model.
+Owns attribution in code: names beside verbs of speech, pronouns and kinship words where one person alone fits, the
+beat that shares a paragraph with the words, and turn-taking between two speakers. What the rules leave open goes to
+the teacher (`her.synthesis.attribution`). Each answer says how it was found. Knows no model.
 """
+# ruff: noqa: RUF001  (typographic marks are what is read here)
 
 import re
 from collections.abc import Sequence

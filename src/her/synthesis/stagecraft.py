@@ -1,7 +1,7 @@
 """Stagecraft: a book's chapters become dialogues of bare turns, each with its scene's card.
 
-Owns the joining of what the smaller files find: scenes, speakers, turns, settings. Bare means: the book's words and acts,
-with spans, and no thinking yet.
+Owns the joining of what the smaller files find: scenes, speakers, turns, settings. Bare means: the book's words and
+acts, with spans, and no thinking yet.
 """
 
 import asyncio
@@ -85,7 +85,7 @@ def _narration(book: Book, chapter: Chapter, found: Sequence[SceneText], alone: 
     """What nobody speaks in a chapter, its heading left out."""
     pieces = [p for s in found for u in s.utterances for p in u.pieces] + [p for u in alone for p in u.pieces]
     heading = book.text.find("\n", chapter.span.start, chapter.span.end)
-    begin = heading if 0 < heading and len(book.chapters) > 1 else chapter.span.start
+    begin = heading if heading > 0 and len(book.chapters) > 1 else chapter.span.start
     return unquoted(book.text, Span(start=begin, end=chapter.span.end), pieces)
 
 
@@ -144,7 +144,7 @@ async def _profiles(
     if not teacher.config.profiles:
         return {}
     told = [s for spans in narration.values() for s in spans]
-    facts = {p.name: setting.about(book, told, p, limit=5) for p in people}
+    facts = {p.name: setting.about(book, told, p, limit=5, past=False) for p in people}
     asked = [p for p in people if facts[p.name]]
     answers = await asyncio.gather(*(setting.profile(teacher, book=book, person=p, facts=facts[p.name]) for p in asked))
     rejects.extend(a.reject for a in answers if a.reject is not None)
@@ -183,7 +183,7 @@ async def _dialogue(
         # What the chapter tells before anybody speaks in this scene; later sentences would tell the future.
         known = [s for s in narration if s.end <= first]
         for i, (character, person) in enumerate(zip(people, cast.people, strict=True)):
-            offered = setting.about(book, known, person, limit=5)
+            offered = setting.about(book, known, person, limit=5, past=True)
             if not offered:
                 item = f"{scene.id}/{character.name}.background"
                 rejects.append(Reject(stage="completion", item_id=item, reason="nothing_told_before"))

@@ -1,9 +1,9 @@
 """System thinking: the third-person plan for playing a character's next turn (HER stage 2).
 
-Two steps. The draft is written without the reply, from what the character knows. The rewrite then leads to the real reply:
-it sees what the character could know at that turn, the character's own reply, and the draft. Neither ever sees another's
-thought, another's motive, an earlier plan, or a later turn. Where no rewrite passes, the draft does not stand in for it: a
-plan that leads elsewhere teaches the wrong thing.
+Two steps. The draft is written without the reply, from what the character knows. The rewrite then leads to the real
+reply: it sees what the character could know at that turn, the character's own reply, and the draft. Neither ever sees
+another's thought, another's motive, an earlier plan, or a later turn. Where no rewrite passes, the draft does not
+stand in for it: a plan that leads elsewhere teaches the wrong thing.
 """
 
 import random
@@ -15,10 +15,9 @@ from her.synthesis.perspective import check_plan
 from her.synthesis.result import SynthConfig
 from her.synthesis.teacher import Answer, Ask, Teacher, Text, exact, fill, finished
 
-
 _FEELINGS = (
-    "calm", "uneasy", "curious", "proud", "afraid", "amused", "angry", "tired", "hopeful", "ashamed", "cautious", "eager",
-    "hurt", "surprised", "impatient", "tender", "suspicious", "determined", "sad", "pleased", "guarded", "stubborn",
+    "calm", "uneasy", "curious", "proud", "afraid", "amused", "angry", "tired", "hopeful", "ashamed", "cautious",
+    "eager", "hurt", "surprised", "impatient", "tender", "suspicious", "determined", "sad", "pleased", "guarded",
 )  # fmt: skip
 _AIMS = (
     "wants to", "tries to", "means to", "hopes to", "must", "should", "does not want to", "needs to", "chooses to",

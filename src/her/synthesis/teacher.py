@@ -1,7 +1,8 @@
 """The teacher: asks a model for one small JSON object, has code check it, asks again, and gives up with a reason.
 
-Owns the prompt files, the schema of an answer, the reading of imperfect JSON, retries and counting. What a good answer is,
-each stage says itself, by a check that raises `TeacherError`. A model that cannot be reached is an error and rises.
+Owns the prompt files, the schema of an answer, the reading of imperfect JSON, retries and counting. What a good
+answer is, each stage says itself, by a check that raises `TeacherError`. A model that cannot be reached is an error
+and rises.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ class Text:
         if not self.opening:
             return False
         begun = re.match(self.opening, text)
-        return begun is not None and len(text) - begun.end() > self.chars
+        return begun is not None and (len(text) - begun.end() > self.chars or text[-2:-1] in ",;:(-")
 
     def schema(self) -> dict[str, object]:
         if self.opening:
@@ -69,6 +70,8 @@ class Ask(Generic[T]):
     fields: Mapping[str, Text | Choice]
     check: Callable[[Mapping[str, str]], T]
     max_tokens: int = 60
+    again: Mapping[str, Text | Choice] | None = None
+    """The fields of every further attempt, where they differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +111,9 @@ class Teacher:
             try:
                 reply = await self._reply(request, ask.stage)
                 fields = read_fields(reply, tuple(ask.fields))
-                for name, kind in ask.fields.items():
+                for name, kind in (ask.fields if attempt == 0 or ask.again is None else ask.again).items():
                     if isinstance(kind, Text) and kind.forced(fields[name]):
-                        raise TeacherError(fields[name], "unfinished")
+                        fields[name] = up_to_clause(fields[name])
                 return Answer(value=ask.check(fields), reject=None)
             except TeacherError as e:
                 reason, detail = e.reason, str(e)
@@ -134,7 +137,8 @@ class Teacher:
         return reply
 
     def _request(self, ask: Ask[T], *, attempt: int, fault: str) -> Request:
-        properties = {name: f.schema() for name, f in ask.fields.items()}
+        wanted = ask.fields if attempt == 0 or ask.again is None else ask.again
+        properties = {name: f.schema() for name, f in wanted.items()}
         schema = {
             "type": "object",
             "properties": properties,
@@ -170,8 +174,8 @@ def fill(name: str, values: Mapping[str, str]) -> tuple[Message, ...]:
 def read_fields(reply: Reply, names: tuple[str, ...]) -> dict[str, str]:
     """The wanted fields of an answer as text.
 
-    An answer that was cut off, or that stands in prose or a fence, is read as far as it goes; a text that was cut is kept
-    up to its last whole sentence. Raises TeacherError where a field is missing or empty.
+    An answer that was cut off, or that stands in prose or a fence, is read as far as it goes; a text that was cut is
+    kept up to its last whole sentence. Raises TeacherError where a field is missing or empty.
     """
     body = reply.text.strip()
     found: dict[str, str] = {}
@@ -198,6 +202,14 @@ def read_fields(reply: Reply, names: tuple[str, ...]) -> dict[str, str]:
 def exact(text: str) -> str:
     """The text as part of a pattern in a schema."""
     return re.escape(text).replace("\\ ", " ").replace("\\-", "-").replace("\\'", "'")
+
+
+def up_to_clause(text: str) -> str:
+    """A sentence that its limit cut off, up to its last whole clause. Raises TeacherError where too little is left."""
+    cut = max(text.rfind(mark, 0, len(text) - 1) for mark in (", ", "; "))
+    if cut < 0 or len(text[:cut].split()) < 6:
+        raise TeacherError(text, "unfinished")
+    return f"{text[:cut]}."
 
 
 def finished(text: str) -> str:

@@ -1,8 +1,8 @@
 """View: what one character knows at one moment, in the words a teacher is shown.
 
-The information barrier of synthesis. Everything that reaches a request about a turn comes through here: the scene as this
-character knows it, and the turns before, each through `Turn.seen_by`. Later turns, others' thoughts, others' motives and
-all system thinking cannot be passed, because nothing here accepts them.
+The information barrier of synthesis. Everything that reaches a request about a turn comes through here: the scene as
+this character knows it, and the turns before, each through `Turn.seen_by`. Later turns, others' thoughts, others'
+motives and all system thinking cannot be passed, because nothing here accepts them.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,10 @@
 """Wording: what counts as the same words, where sentences end, and how much one text repeats another.
 
-Owns every comparison of a teacher's text with a book's. Knows no model and no record. "The same words" means: equal once
-runs of whitespace are one space and no space stands before a closing mark, which is what page breaks and italics leave
-behind in e-books.
+Owns every comparison of a teacher's text with a book's. Knows no model and no record. "The same words" means: equal
+once runs of whitespace are one space and no space stands before a closing mark, which is what page breaks and italics
+leave behind in e-books.
 """
+# ruff: noqa: RUF001  (typographic marks are what is read here)
 
 import re
 from collections.abc import Iterable
@@ -16,12 +17,13 @@ _ABBREVIATION = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?:[.!?…]+|--|—(?=\s*$))[\"”’')\]]*(?=\s|$)")
 
-STOPWORDS = frozenset(
-    "a about after again all am an and any are as at be been before being but by can could did do does for from had has "
-    "have he her here him his how i if in into is it its let may me more must my no nor not now of off on one or our out "
-    "over own shall she should so some such than that the their them then there these they this those to too under up us "
-    "very was we were what when where which who whom why will with would yes you your".split()
-)
+_STOPWORDS_TEXT = """
+a about after again all am an and any are as at be been before being but by can could did do does for from had has
+have he her here him his how i if in into is it its let may me more must my no nor not now of off on one or our out
+over own shall she should so some such than that the their them then there these they this those to too under up us
+very was we were what when where which who whom why will with would yes you your
+"""
+STOPWORDS = frozenset(_STOPWORDS_TEXT.split())
 
 
 def normalise(text: str) -> str:
