@@ -16,9 +16,16 @@ from her.schema import Character, Part, RLPrompt, Scene, Turn
 from her.train import PolicyConfig, PolicyResult, Rollout, TrainStep, train_policy
 
 CONFIG = PolicyConfig(
-    steps=4, prompts_per_step=2, group_size=2, max_completion_tokens=6, learning_rate=1e-3, rank=4, alpha=8, save_every=2,
+    steps=4,
+    prompts_per_step=2,
+    group_size=2,
+    max_completion_tokens=6,
+    learning_rate=1e-3,
+    rank=4,
+    alpha=8,
+    save_every=2,
     mask_truncated=False,
-)  # fmt: skip
+)
 
 
 def _prompts(n: int = 4) -> list[RLPrompt]:

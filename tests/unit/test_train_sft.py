@@ -148,7 +148,7 @@ def test_a_full_disk_says_what_to_do(base: Path, tmp_path: Path, monkeypatch: py
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(label_trainer, "mark_whole", full)
-    with pytest.raises(StoreError, match="No space left.*free space.*goes on from the last checkpoint"):
+    with pytest.raises(StoreError, match=r"No space left.*free space.*goes on from the last checkpoint"):
         train_sft(CONFIG, base=base, train=_samples(), valid=[], out=tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The only room with gradients: SFT for policy and judge, GRPO for the policy. Torch is imported inside, when needed."""
+"""The only room with gradients: SFT for policy and judge, GRPO for the policy. Torch comes in when training starts."""
 
 from her.train.policy import GroupReward, PolicyConfig, PolicyResult, PolicyStep, Rollout, train_policy
 from her.train.progress import Progress, TrainStep, silent

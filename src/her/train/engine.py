@@ -1,13 +1,14 @@
 """The training engine kept quiet, offline and honest about failure.
 
-Owns what must be set before torch and TRL are used, where a run takes place (CPU or GPU, precision), how a base model is
-loaded, and how an engine's error becomes ours. Knows no loss and no data.
+Owns what must be set before torch and TRL are used, where a run takes place (CPU or GPU, precision), how a base model
+is loaded, and how an engine's error becomes ours. Knows no loss and no data.
 """
 
 import contextlib
 import os
 import warnings
 from collections.abc import Iterator
+from logging import getLogger
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,14 @@ def quiet() -> Iterator[None]:
     prepare()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import datasets
+        import datasets  # type: ignore[import-untyped]
         import transformers
 
         logging: Any = transformers.utils.logging
         level = logging.get_verbosity()
+        loggers = {name: getLogger(name).level for name in ("trl", "accelerate", "peft")}
+        for name in loggers:
+            getLogger(name).setLevel("ERROR")
         logging.set_verbosity_error()
         logging.disable_progress_bar()
         datasets.disable_progress_bars()
@@ -69,6 +73,8 @@ def quiet() -> Iterator[None]:
             yield
         finally:
             logging.set_verbosity(level)
+            for name, before in loggers.items():
+                getLogger(name).setLevel(before)
 
 
 @contextlib.contextmanager
@@ -124,6 +130,11 @@ def load_policy(base: Path, *, adapter: Path | None, lora: Any, place: Placement
     if not (adapter / "adapter_config.json").is_file():
         raise TrainError(f"{adapter} holds no adapter; name the `peft` folder of a trained model")
     return PeftModel.from_pretrained(model, adapter, is_trainable=True)
+
+
+def trainable_parameters(model: Any) -> int:
+    """How many numbers the optimiser may change."""
+    return sum(int(p.numel()) for p in model.parameters() if p.requires_grad)
 
 
 def peak_memory_mb() -> int:

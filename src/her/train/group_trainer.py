@@ -1,9 +1,9 @@
 """GroupTrainer: TRL's GRPO trainer with whole groups, shared prompts and our reward.
 
 Owns the bridge between TRL's flat batches and groups of replies to one prompt. TRL keeps the algorithm: advantages,
-clipping, loss. Three of its steps are replaced because a group shares its prompt: sampling reads it once (`rollout.py`),
-scoring packs it once (`packing.py`), and a micro-batch is exactly one group, so that nothing is padded. Imported only by
-`her.train.policy`, after the engine was prepared.
+clipping, loss. Three of its steps are replaced because a group shares its prompt: sampling reads it once
+(`rollout.py`), scoring packs it once (`packing.py`), and a micro-batch is exactly one group, so nothing is padded.
+Imported only by `her.train.policy`, after the engine was prepared.
 """
 
 import asyncio
@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from datasets import Dataset
+from datasets import Dataset  # type: ignore[import-untyped]
 from peft import LoraConfig
 from transformers import PrinterCallback, Trainer, TrainerCallback
-from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
 from her.errors import TrainError
@@ -101,11 +102,13 @@ class RewardBridge:
         return str(text), "stop" if ended else "length"
 
 
-class GroupTrainer(GRPOTrainer):  # type: ignore[misc]
+class GroupTrainer(GRPOTrainer):
     """GRPO over whole groups."""
 
     config: PolicyConfig
     usable: Sequence[Usable]
+    waiting: Sequence[dict[str, Any]] = ()
+    """This step's groups, scored."""
 
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
         return [list(self.usable[int(p)][1]) for p in prompts], None, {}
@@ -113,7 +116,7 @@ class GroupTrainer(GRPOTrainer):  # type: ignore[misc]
     def _generate_single_turn(
         self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any
     ) -> tuple[list[list[int]], None]:
-        size = self.num_generations
+        size = self.config.group_size
         completions: list[list[int]] = []
         with merged(self.accelerator.unwrap_model(self.model_wrapped)) as model:
             for i in range(0, len(prompt_ids), size):
@@ -129,12 +132,10 @@ class GroupTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
         # As TRL's, without its shuffle: a micro-batch stays one group and shares one prompt.
-        every = self.args.steps_per_generation * self.num_iterations
-        if self._step % every == 0 or self._buffered_inputs is None:
-            scored = self._generate_and_score_completions(generation_batch)
-            self._buffered_inputs = split_tensor_dict(scored, self.args.steps_per_generation)
-        inputs: dict[str, Any] = self._buffered_inputs[self._step % self.args.steps_per_generation]
-        return inputs
+        groups = self.config.prompts_per_step
+        if self._step % groups == 0 or not self.waiting:
+            self.waiting = split_tensor_dict(self._generate_and_score_completions(generation_batch), groups)
+        return self.waiting[self._step % groups]
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -173,7 +174,7 @@ class GroupTrainer(GRPOTrainer):  # type: ignore[misc]
         Trainer._save_checkpoint(self, model, trial)
 
 
-class _Watch(TrainerCallback):  # type: ignore[misc]
+class _Watch(TrainerCallback):
     """One PolicyStep per step into the state (so that a resumed run has them all), and a marker on each checkpoint."""
 
     def __init__(self, bridge: RewardBridge, progress: Progress, run: str) -> None:
@@ -294,9 +295,10 @@ def build_trainer(
         dataloader_pin_memory=False,
         remove_unused_columns=False,
     )
+    scored: Any = bridge
     trainer = GroupTrainer(
         model=model,
-        reward_funcs=bridge,
+        reward_funcs=scored,
         args=arguments,
         train_dataset=Dataset.from_list([{"prompt": str(i), "number": i} for i in range(len(ordered))]),
         processing_class=tokenizer,

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
+from datasets import Dataset  # type: ignore[import-untyped]
 from peft import LoraConfig
 from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback
-from trl import SFTConfig as TRLConfig
-from trl import SFTTrainer
+from trl.trainer.sft_config import SFTConfig as TRLConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from her.errors import TrainError
 from her.renderers.tokens import Encoded
@@ -28,7 +28,7 @@ from her.train.progress import Progress
 from her.train.sft import SFTConfig, first_label
 
 
-class LabelTrainer(SFTTrainer):  # type: ignore[misc]
+class LabelTrainer(SFTTrainer):
     """Loss over labelled positions; samples in the order given."""
 
     valid_batches: list[dict[str, torch.Tensor]]
@@ -41,7 +41,8 @@ class LabelTrainer(SFTTrainer):  # type: ignore[misc]
         return losses / count
 
     def _get_train_sampler(self, *args: Any, **kwargs: Any) -> SequentialSampler:
-        return SequentialSampler(self.train_dataset)
+        rows: Any = self.train_dataset
+        return SequentialSampler(rows)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         # TRL's own override writes a model card into every checkpoint.
@@ -49,7 +50,7 @@ class LabelTrainer(SFTTrainer):  # type: ignore[misc]
 
     def held_out_loss(self) -> float:
         """Nats per label token over all held-out samples."""
-        model = self.model
+        model: Any = self.model
         was_training = model.training
         model.eval()
         total, count = 0.0, 0
@@ -108,7 +109,7 @@ class Rows(torch.utils.data.Dataset[dict[str, Any]]):
         return {"samples": self.rows[number]}
 
 
-class _Watch(TrainerCallback):  # type: ignore[misc]
+class _Watch(TrainerCallback):
     """Held-out loss at the right moments, progress after each step, a marker on each whole checkpoint."""
 
     def __init__(self, config: SFTConfig, progress: Progress, run: str) -> None:

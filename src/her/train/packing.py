@@ -45,8 +45,10 @@ def common_prefix(a: Tokens, b: Tokens) -> int:
 
 
 def pack(sequences: Sequence[tuple[Tokens, int]]) -> Packed:
-    """Pack (ids, where the scored part begins) pairs. The token before the scored part begins each branch at the latest,
-    because its logits differ from branch to branch in what they must predict."""
+    """Pack (ids, where the scored part begins) pairs.
+
+    The token before the scored part belongs to each branch: what its logits must predict differs between branches.
+    """
     prompts = [ids[: start - 1] for ids, start in sequences]
     trunk = max(prompts, key=len)
     row, positions = list(trunk), list(range(len(trunk)))

@@ -1,7 +1,7 @@
 """Policy RL: GRPO on the SFT adapter, rewarded group by group (HER §3.3, §5).
 
 Owns settings, resume, the live figures and the record of rollouts. What a reply is worth is decided by `her.reward`;
-what is sampled is scored, token for token. Departs from the paper in scale and in clip-higher (DAPO, epsilon_high 0.28).
+what is sampled is scored, token for token. Departs from the paper in scale and in clip-higher (DAPO).
 """
 
 import json
@@ -25,7 +25,7 @@ from her.train.sft import PROJECTIONS, save_adapter
 
 
 class PolicyConfig(Record):
-    """How the policy is trained. The defaults are for a 135M model on two CPU cores; `steps` and sizes grow with the machine."""
+    """How the policy is trained. The defaults are for a 135M model on two CPU cores."""
 
     steps: int = Field(default=10, gt=0)
     prompts_per_step: int = Field(default=2, gt=0)
@@ -128,8 +128,8 @@ def train_policy(
 ) -> PolicyResult:
     """Go on training `adapter` (a PEFT folder; None starts a fresh one) with rewards for whole groups.
 
-    Goes on from the last whole checkpoint below `out` if settings, prompts and model are the same. A change of the reward
-    cannot be seen from here: use another `out`.
+    Goes on from the last whole checkpoint below `out` if settings, prompts and model are the same. A change of the
+    reward cannot be seen from here: use another `out`.
     """
     if not prompts:
         raise TrainError(f"no prompts to train {out} on; look at the data stage's rejects")
@@ -171,7 +171,7 @@ def train_policy(
             prompts=len(usable),
             prompts_too_long=len(prompts) - len(usable),
             curve=tuple(PolicyStep.model_validate(e) for e in entries),
-            trainable_parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+            trainable_parameters=engine.trainable_parameters(trainer.model),
             seconds=time.monotonic() - started,
             resumed_from=resumed_from,
             device=place.device,

@@ -1,7 +1,8 @@
 """Completions of one prompt, sampled together: the prompt is read once, then all of them are written in step.
 
-Owns sampling and nothing else: no text, no reward. The engine's own `generate` reads the prompt once per completion, which
-on a CPU costs more than writing the replies. Random numbers come from torch's global generator, which checkpoints keep.
+Owns sampling and nothing else: no text, no reward. The engine's own `generate` reads the prompt once per completion,
+which on a CPU costs more than writing the replies. Random numbers come from torch's global generator,
+which checkpoints keep.
 """
 
 import contextlib
@@ -49,14 +50,17 @@ def sample_group(
 
 @contextlib.contextmanager
 def merged(model: Any) -> Iterator[Any]:
-    """On a CPU, the adapter folded into the weights while inside: writing is a third faster. The weights come back to the
-    bit, so that sampling leaves no trace. Elsewhere nothing is folded: bf16 weights would lose the adapter's last digits."""
+    """On a CPU, the adapter folded into the weights while inside: writing is a third faster.
+
+    The weights come back to the bit, so that sampling leaves no trace. On a GPU nothing is folded: bf16 weights would
+    lose the adapter's last digits.
+    """
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     if next(model.parameters()).device.type != "cpu":
         yield model
         return
-    layers = [m.get_base_layer() for m in model.modules() if isinstance(m, BaseTunerLayer)]
+    layers: list[Any] = [m.get_base_layer() for m in model.modules() if isinstance(m, BaseTunerLayer)]
     saved = [layer.weight.data.clone() for layer in layers]
     model.merge_adapter()
     try:

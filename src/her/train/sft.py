@@ -180,7 +180,7 @@ def train_sft(
             samples_seen=len(seen),
             tokens_seen=sum(len(s.input_ids) for s in seen),
             label_tokens_seen=sum(label != -100 for s in seen for label in s.labels),
-            trainable_parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+            trainable_parameters=engine.trainable_parameters(trainer.model),
             losses=tuple(float(e["loss"]) for e in trainer.state.log_history if "loss" in e),
             held_out=held_out,
             seconds=time.monotonic() - started,
