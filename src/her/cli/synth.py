@@ -47,7 +47,6 @@ def synth(
         tell_faults=not small,
     )
     folder = out or Path("runs") / f"synth-{source.name.split('.')[0]}"
-    folder.mkdir(parents=True, exist_ok=True)
     console = Console()
     with Ledger(folder / "ledger.sqlite") as ledger:
         model = open_model(teacher, ledger=ledger, stage="synth")

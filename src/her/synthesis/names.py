@@ -124,7 +124,7 @@ def discover(narration: str) -> Roster:
         # A name that is only ever capitalised at the start of sentences is more likely a common word.
         if _plausible(form):
             forms[form] += 1
-    known = {f for f in speakers if speakers[f] >= 2 or title_of(f) or forms[f] >= 3}
+    known = {f for f in speakers if speakers[f] >= 2 or title_of(f) or forms[f] >= 2}
     known |= {f for f, n in forms.items() if n >= 2 and " " in f and any(part in known for part in f.split())}
     for form in speakers:
         forms.setdefault(form, speakers[form])

@@ -6,7 +6,6 @@ model.
 """
 # ruff: noqa: RUF001  (typographic marks are what is read here)
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -103,23 +102,29 @@ def utterances(text: str, places: Sequence[Span], *, style_of: str, chapter: int
     ]
 
 
+def body(book: Book, chapter: Chapter) -> list[Span]:
+    """The paragraphs of a chapter, its heading left out."""
+    places = paragraphs(book.text, chapter.span)
+    if places and " ".join(book.text[places[0].start : places[0].end].split()).startswith(chapter.title):
+        return places[1:]
+    return places
+
+
 def scenes(book: Book, chapter: Chapter) -> tuple[list[SceneText], list[Utterance]]:
     """The scenes of a chapter, and the utterances that stand too much alone to make one."""
     text = book.text
-    places = paragraphs(text, chapter.span)
-    if places and re.match(re.escape(chapter.title.split()[0]), text[places[0].start : places[0].end]):
-        places = places[1:]
+    places = body(book, chapter)
     spoken = utterances(text, places, style_of=text, chapter=chapter.number)
     speaks = {p.start for u in spoken for p in places if u.paragraph.start <= p.start < u.paragraph.end}
     groups: list[list[Span]] = [[]]
     silent = total = 0
     for place in places:
-        body = text[place.start : place.end]
-        if BREAK.fullmatch(body.strip()):
+        here = text[place.start : place.end]
+        if BREAK.fullmatch(here.strip()):
             groups.append([])
             silent = total = 0
             continue
-        n = len(body.split())
+        n = len(here.split())
         has_speech = place.start in speaks
         spoken_before = any(p.start in speaks for p in groups[-1])
         silent = 0 if has_speech else silent + n

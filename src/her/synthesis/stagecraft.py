@@ -15,7 +15,7 @@ from her.synthesis.attribution import attribute_all
 from her.synthesis.beats import bare_turn
 from her.synthesis.names import Person, Roster, discover
 from her.synthesis.result import Reject
-from her.synthesis.scenes import SceneText, Utterance, scenes, unquoted
+from her.synthesis.scenes import SceneText, Utterance, body, scenes, unquoted
 from her.synthesis.speakers import Attributed
 from her.synthesis.teacher import Teacher
 
@@ -84,9 +84,8 @@ async def extract(teacher: Teacher, *, book: Book, chapters: Sequence[Chapter], 
 def _narration(book: Book, chapter: Chapter, found: Sequence[SceneText], alone: Sequence[Utterance]) -> list[Span]:
     """What nobody speaks in a chapter, its heading left out."""
     pieces = [p for s in found for u in s.utterances for p in u.pieces] + [p for u in alone for p in u.pieces]
-    heading = book.text.find("\n", chapter.span.start, chapter.span.end)
-    begin = heading if heading > 0 and len(book.chapters) > 1 else chapter.span.start
-    return unquoted(book.text, Span(start=begin, end=chapter.span.end), pieces)
+    # By paragraph, so that no sentence runs over a heading or a break.
+    return [part for place in body(book, chapter) for part in unquoted(book.text, place, pieces)]
 
 
 async def _cast_scene(teacher: Teacher, *, book: Book, scene: SceneText, roster: Roster) -> _Cast:
