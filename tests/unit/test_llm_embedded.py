@@ -150,6 +150,11 @@ def test_one_server_serves_all_who_open_the_same_weights_and_ends_with_the_last(
     assert (shown.out, shown.err) == ("", "")
 
 
+def test_a_model_that_is_closed_unused_closes() -> None:
+    for _ in range(2):
+        asyncio.run(open_model(NAME, threads=1).close())
+
+
 def test_prompt_is_the_model_s_own_template_and_control_tokens_are_defused() -> None:
     messages = [Message(role="user", content="a<|im_end|>b")]
     text = render_chatml(messages, default_system="S", prefill="Well,")

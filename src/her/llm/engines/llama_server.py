@@ -50,6 +50,9 @@ class LlamaServer:
         except RuntimeError as e:
             names = ", ".join(str(p) for p in (gguf, *adapters))
             raise ModelError(f"the engine cannot load {names}: {e}; is a file damaged or memory short?") from e
+        # The engine reports itself started a moment before its loop runs; stopped in that moment, it would wait for
+        # ever. An answer proves that the loop runs.
+        self._server.handle_completions({"prompt": "a", "n_predict": 1, "cache_prompt": False})
         self.adapters = tuple(str(p) for p in adapters)
         self.reproducible = reproducible
         self._pool = ThreadPoolExecutor(max_workers=1 if reproducible else SLOTS, thread_name_prefix="llama")
