@@ -20,10 +20,13 @@ def test_common_prefix() -> None:
 def test_families_join_what_shares_a_prompt() -> None:
     long, short = tuple(range(20)), tuple(range(12))
     sequences = [((*long, 70), 20), ((90, 91, 92), 2), ((*short, 80), 12), ((*short, 40, 41), 13)]
-    groups = families(sequences, most=4)
+    groups = families(sequences, most=4, row_tokens=100)
     assert sorted(sorted(g) for g in groups) == [[0, 2, 3], [1]]
-    assert max(len(g) for g in families(sequences, most=2)) == 2
-    assert sorted(i for g in families(sequences, most=2) for i in g) == [0, 1, 2, 3]
+    for limits in ({"most": 2, "row_tokens": 100}, {"most": 4, "row_tokens": 22}):
+        groups = families(sequences, **limits)
+        assert max(len(g) for g in groups) == 2
+        assert sorted(i for g in groups for i in g) == [0, 1, 2, 3]
+    assert len(families(sequences, most=4, row_tokens=1)) == 4
 
 
 def test_a_branch_sees_its_prompt_and_itself() -> None:

@@ -14,7 +14,7 @@ import torch
 from datasets import Dataset  # type: ignore[import-untyped]
 from peft import LoraConfig
 from torch.utils.data import SequentialSampler
-from transformers import PrinterCallback, Trainer, TrainerCallback
+from transformers import AutoConfig, PrinterCallback, Trainer, TrainerCallback
 from trl.trainer.sft_config import SFTConfig as TRLConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
@@ -144,6 +144,16 @@ class _Watch(TrainerCallback):
             state.log_history.append({"step": state.global_step, "held_out_loss": self.trainer.held_out_loss()})
 
 
+def last_layers(base: Path, count: int | None) -> list[int] | None:
+    """Numbers of the last `count` layers; None for all."""
+    if count is None:
+        return None
+    total = int(AutoConfig.from_pretrained(base).num_hidden_layers)
+    if count > total:
+        raise TrainError(f"top_layers={count}, but {base.name} has {total} layers; lower it")
+    return list(range(total - count, total))
+
+
 def build_trainer(
     config: SFTConfig,
     *,
@@ -164,6 +174,7 @@ def build_trainer(
         lora_alpha=config.alpha,
         lora_dropout=config.dropout,
         target_modules=list(config.targets),
+        layers_to_transform=last_layers(base, config.top_layers),
         task_type="CAUSAL_LM",
     )
     model = load_policy(base, adapter=adapter, lora=lora, place=place)

@@ -87,17 +87,27 @@ def mask_of(packed: Packed) -> Any:
     return allowed[None, None]
 
 
-def families(sequences: Sequence[tuple[Tokens, int]], *, most: int, least_shared: float = 0.5) -> list[list[int]]:
-    """Numbers of sequences worth packing together: at most `most`, sharing at least that part of the shorter prompt."""
+def families(
+    sequences: Sequence[tuple[Tokens, int]], *, most: int, row_tokens: int, least_shared: float = 0.5
+) -> list[list[int]]:
+    """Numbers of sequences worth packing together.
+
+    At most `most` of them, in a row of about `row_tokens` at most, each sharing at least the given part of the shorter
+    prompt with the first. A sequence that is longer than a row stays alone.
+    """
     order = sorted(range(len(sequences)), key=lambda i: (tuple(sequences[i][0]), i))
     groups: list[list[int]] = []
+    size = 0
     for i in order:
+        ids, start = sequences[i]
         if groups and len(groups[-1]) < most:
-            first, start = sequences[groups[-1][0]]
-            ids, my_start = sequences[i]
-            shared = common_prefix(first[:start], ids[:my_start])
-            if shared >= least_shared * min(start, my_start):
+            first, first_start = sequences[groups[-1][0]]
+            shared = common_prefix(first[:first_start], ids[:start])
+            grown = size + len(ids) - shared
+            if shared >= least_shared * min(first_start, start) and grown <= row_tokens:
                 groups[-1].append(i)
+                size = grown
                 continue
         groups.append([i])
+        size = len(ids)
     return groups
