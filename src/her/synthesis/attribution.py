@@ -1,7 +1,7 @@
 """Attribution: the speaker of each utterance that no rule could give, chosen by the teacher among those who are there.
 
-Owns the candidates: people the scene knows, less those whom the words address or whose gender does not fit. One
-candidate alone needs no teacher. Knows nothing of scenes' cards.
+Owns the candidates: people the scene knows, less those whom the words address, whose gender does not fit, or who
+speak just before or after. One candidate alone needs no teacher. Knows nothing of scenes' cards.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from her.errors import TeacherError
 from her.synthesis.names import Person, Roster
 from her.synthesis.result import Reject
 from her.synthesis.scenes import SceneText
-from her.synthesis.speakers import Attributed, alternate, attribute, cast, excerpt
+from her.synthesis.speakers import Attributed, alternate, attribute, beside, cast, excerpt
 from her.synthesis.teacher import Ask, Choice, Teacher
 
 _MAX_CANDIDATES = 8
@@ -64,7 +64,9 @@ def candidates(text: str, scene: SceneText, *, roster: Roster, found: Sequence[A
         for p in ordered.values()
         if p.name not in here.addressed and (here.gender == "unknown" or p.gender in ("unknown", here.gender))
     ]
-    return fitting[:_MAX_CANDIDATES]
+    near_names = beside(found, at)
+    others = [p for p in fitting if p.name not in near_names]
+    return (others or fitting)[:_MAX_CANDIDATES]
 
 
 def _question(text: str, *, scene: SceneText, here: Attributed, people: Sequence[Person]) -> Ask[Person]:

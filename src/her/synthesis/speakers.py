@@ -79,7 +79,20 @@ def attribute(text: str, scene: SceneText, roster: Roster) -> list[Attributed]:
         fitting = [p for p in named.values() if p.gender == a.gender and not _refused(a, p)]
         if a.speaker is None and a.gender != "unknown" and len(fitting) == 1:
             found[i] = replace(a, speaker=fitting[0], how="pronoun")
-    return alternate(found, scene, pair=people if len(people) == 2 else [])
+    pair = people if len(people) == 2 else []
+    found = alternate(found, scene, pair=pair)
+    for i, a in enumerate(found):
+        # "Mrs. Long began to scold." and words in the next paragraph: they are hers.
+        lead = _lead(text, scene, a.utterance, roster)
+        if a.speaker is None and lead is not None and not _refused(a, lead) and lead.name not in beside(found, i):
+            found[i] = replace(a, speaker=lead, how="beat")
+    return alternate(found, scene, pair=pair)
+
+
+def beside(found: Sequence[Attributed], at: int) -> set[str]:
+    """Who speaks just before and just after: in two paragraphs, two people."""
+    near = [found[k].speaker for k in (at - 1, at + 1) if 0 <= k < len(found)]
+    return {p.name for p in near if p is not None}
 
 
 def _one(
@@ -155,8 +168,10 @@ def _lead(text: str, scene: SceneText, utterance: Utterance, roster: Roster) -> 
 def _subjects(stretch: str, roster: Roster) -> list[Person]:
     """People whose name begins a sentence of the stretch (not as a possessive)."""
     found = []
-    for match in re.finditer(rf"(?:^|[.!?]\s+)({NAME.pattern})(?!['’]s)", stretch):
-        person = roster.person(clean(match.group(1)))
+    begins = re.compile(rf"({NAME.pattern})(?!['’]s)")
+    for start, _ in sentences(stretch):
+        match = begins.match(stretch, start)
+        person = roster.person(clean(match.group(1))) if match else None
         if person is not None:
             found.append(person)
     return found
