@@ -107,7 +107,7 @@ def test_a_preference_is_asked_in_both_orders_in_one_split() -> None:
     principle = Principle(name="Own voice", dimension="d", polarity="positive", level="sentence", definition="x",
                           good="g", bad="b", author="a")  # fmt: skip
     splits = Splitter(seed=0, valid=0, test=0, test_groups=("lantern:1",))
-    first, second = judge_samples([preference], [principle], role_thinking=True, splits=splits)
+    first, second = judge_samples([preference], [principle], role_thinking=True, findings=True, splits=splits)
     assert (first.id, second.id, first.split, second.split) == ("c1:12", "c1:21", "test", "test")
     verdict = read_verdict(first.target)
     assert isinstance(verdict, Decided)

@@ -4,6 +4,7 @@ A `HerError` is printed as one message (what, where, what next) and becomes its 
 keeps its traceback. Ctrl-C is 130; what was finished stays, and the same command goes on from there.
 """
 
+import os
 import sys
 
 from her.errors import HerError
@@ -17,6 +18,8 @@ def main() -> None:
 
     from her.cli.commands import app
 
+    # Threads that wait by spinning starve whatever else runs; on two cores that costs more than waking them does.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     problems = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         app(standalone_mode=False)

@@ -25,20 +25,28 @@ class JudgeSample(Record):
 
 
 def judge_samples(
-    preferences: Sequence[Preference], principles: Sequence[Principle], *, role_thinking: bool, splits: Splitter
+    preferences: Sequence[Preference],
+    principles: Sequence[Principle],
+    *,
+    role_thinking: bool,
+    findings: bool,
+    splits: Splitter,
 ) -> list[JudgeSample]:
-    """Both orders of every preference, next to each other and in their scene's split (by its id, without a chapter)."""
+    """Both orders of every preference, next to each other and in their scene's split (by its id, without a chapter).
+
+    `findings`: does the answer name the deciding principle before the better reply, or the better reply alone?
+    """
     samples = []
     for preference in preferences:
         split = splits.split(preference.comparison.scene, preference.comparison.scene.id)
         for order, asked in (("12", preference), ("21", preference.swap())):
-            finding = PrincipleFinding(principle=asked.principle, winner=asked.winner)
+            finding = (PrincipleFinding(principle=asked.principle, winner=asked.winner),) if findings else ()
             samples.append(
                 JudgeSample(
                     id=f"{asked.comparison.id}:{order}",
                     comparison_id=asked.comparison.id,
                     messages=judge_messages(asked.comparison, principles, role_thinking=role_thinking),
-                    target=render_verdict(Decided(winner=asked.winner, findings=(finding,))),
+                    target=render_verdict(Decided(winner=asked.winner, findings=finding)),
                     split=split,
                     provenance=asked.labeller,
                 )

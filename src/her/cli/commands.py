@@ -1,0 +1,45 @@
+"""Every command of `her`, put together. Each file of this folder is one command; it loads its rooms when called."""
+
+from typing import Annotated
+
+import typer
+
+import her
+from her.cli import models, reward
+from her.cli.chat import chat
+from her.cli.parse import parse
+from her.cli.run import run
+from her.cli.serve import serve
+from her.cli.synth import synth
+
+app = typer.Typer(
+    name="her",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Make, judge and talk to characters that think.",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"her {her.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Make, judge and talk to characters that think."""
+
+
+app.command()(run)
+app.command()(synth)
+app.command()(parse)
+app.command()(chat)
+app.command()(serve)
+app.add_typer(models.app, name="models")
+app.add_typer(reward.app, name="reward")

@@ -1,0 +1,1 @@
+"""The loop, a file a stage: synthesis, samples, fine-tuning, judges, reinforcement learning, exam, report."""
