@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from her.cli.scenes import known_scenes
 from her.errors import HerError, InputError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def chat(
     temperature: Annotated[float, typer.Option(min=0.0, max=5.0)] = 0.8,
     max_tokens: Annotated[int, typer.Option(min=1)] = 600,
     seed: Annotated[int, typer.Option()] = 0,
-    eager: Annotated[bool, typer.Option(help="Words as they come, before it is certain they are no thought.")] = True,
+    eager: Annotated[bool, typer.Option(help="Words as they come, before it is certain they are no thought.")] = False,
 ) -> None:
     """Talk to a character in the terminal."""
     from rich.console import Console
@@ -57,9 +58,8 @@ def chat(
     from her.serve.casting import find_scene, ways_of
     from her.serve.session import ChatSession, companion
     from her.simulation import Actor
-    from her.story import load_scenes
 
-    scenes = load_scenes()
+    scenes = known_scenes(model)
     place = find_scene(scenes, scene, character)
     ways = ways_of(model)
     session = ChatSession(scene=place, character=character, user=as_ or companion(place, character))

@@ -26,17 +26,17 @@ def serve(
     """Serve a model to any OpenAI client: SillyTavern, the openai library, curl."""
     from rich.console import Console
 
+    from her.cli.scenes import known_scenes
     from her.llm import open_model
     from her.serve.app import create_app
     from her.serve.casting import find_scene, ways_of
     from her.serve.run import listen, serve_forever
     from her.serve.session import companion
     from her.serve.settings import ServeSettings
-    from her.story import load_scenes
 
     if scene is not None and character is None:
         raise ConfigError("--scene needs --character: whom does the model play?")
-    place = find_scene(load_scenes(), scene, character) if scene is not None and character is not None else None
+    place = find_scene(known_scenes(model), scene, character) if scene is not None and character is not None else None
     ways = ways_of(model)
     settings = ServeSettings(
         host=host,
