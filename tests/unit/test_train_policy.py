@@ -157,6 +157,16 @@ def test_unknown_rewards_are_counted_and_teach_nothing(base: Path, tmp_path: Pat
     assert all(abs(w).max() < 1e-8 for name, w in weights.items() if "lora_B" in name)
 
 
+def test_replies_that_were_cut_off_teach_nothing(base: Path, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    config = CONFIG.model_copy(update={"steps": 1, "max_completion_tokens": 2, "mask_truncated": True})
+    result = train_policy(config, base=base, adapter=None, prompts=_prompts(), reward=Counted(), out=tmp_path)
+    assert result.curve[0].truncated == result.curve[0].replies == 4
+    weights = load_file(tmp_path / "peft" / "adapter_model.safetensors")
+    assert all(abs(w).max() < 1e-8 for name, w in weights.items() if "lora_B" in name)
+
+
 def _bridge(base: Path, tmp_path: Path) -> tuple[object, object]:
     from her.train.engine import load_tokenizer
     from her.train.group_trainer import RewardBridge, fitting

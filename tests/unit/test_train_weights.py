@@ -106,7 +106,7 @@ def test_the_adapter_means_the_same_to_llama_cpp(tiny: tuple[Path, Path], tmp_pa
         with torch.no_grad():
             for name, p in model.named_parameters():
                 if "lora_" in name:
-                    p.mul_(12.0)
+                    p.mul_(3.0)
             tuned = model(torch.tensor([ids])).logits[0, -1].log_softmax(-1)
         model.save_pretrained(tmp_path / "peft")
     export_adapter(tmp_path / "peft", tmp_path / "adapter.gguf", base=base)
@@ -124,8 +124,8 @@ def test_the_adapter_means_the_same_to_llama_cpp(tiny: tuple[Path, Path], tmp_pa
     theirs = torch.tensor([found[i] for i in range(len(tokenizer))])
     kl = float((tuned.exp() * (tuned - theirs)).sum())
     moved = float((tuned.exp() * (tuned - bare)).sum())
-    assert moved > 0.05, "the adapter changes too little to test anything"
-    assert kl < 0.02 * moved
+    assert moved > 0.01, "the adapter changes too little to test anything"
+    assert kl < 0.001 * moved
 
 
 def test_what_has_no_place_in_an_adapter_is_refused(tiny: tuple[Path, Path], tmp_path: Path) -> None:

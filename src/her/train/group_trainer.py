@@ -149,7 +149,14 @@ class GroupTrainer(GRPOTrainer):
     ) -> tuple[torch.Tensor, torch.Tensor | None, None]:
         prompt_T = attention_mask[:, :-logits_to_keep].sum(1).tolist()
         rows = [ids[mask.bool()].tolist() for ids, mask in zip(input_ids, attention_mask, strict=True)]
-        packed = pack([(row, start) for row, start in zip(rows, prompt_T, strict=True)])
+        sequences = [(row, start) for row, start in zip(rows, prompt_T, strict=True) if len(row) > start]
+        if not sequences:  # every reply was cut off and is masked: a zero that can still be differentiated
+            nothing = sum(
+                (p.sum() * 0.0 for p in model.parameters() if p.requires_grad), torch.zeros((), device=input_ids.device)
+            )
+            zeros = nothing.expand(len(rows), logits_to_keep)
+            return zeros, zeros.detach() if compute_entropy else None, None
+        packed = pack(sequences)
         inputs = {k: v.to(input_ids.device) for k, v in tensors_of(packed).items()}
         with self.accelerator.autocast():
             logits_K_V = model(
