@@ -1,7 +1,7 @@
 """Files between stages: JSONL in, JSONL out, each written whole or not at all.
 
-Owns atomic writes, line-precise reads and hashes. Knows nothing of what the records mean. Stages and their manifests are
-in `her.stage`.
+Owns atomic writes, line-precise reads and hashes. Knows nothing of what the records mean. Stages and their manifests
+are in `her.stage`.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ def write_text(path: Path, text: str) -> None:
         finally:
             os.close(folder)
     except OSError as e:
-        raise StoreError(f"cannot write {path}: {e.strerror or e}; free space or rights, then run the same again") from e
+        raise StoreError(f"cannot write {path}: {e.strerror or e}; free space or rights, then run it again") from e
 
 
 def write_json(path: Path, value: object) -> None:

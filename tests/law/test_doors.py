@@ -99,7 +99,7 @@ def test_core_is_light() -> None:
         "def refuse(*a, **k): raise SystemExit('a socket was opened at import')\n"
         "socket.socket.connect = refuse\n"
         "start = time.perf_counter()\n"
-        "import her, her.schema, her.renderers, her.data, her.llm, her.synthesis, her.reward, her.simulation, her.story\n"
+        "import her, her.schema, her.renderers, her.data, her.llm, her.synthesis, her.reward, her.simulation\n"
         "core = time.perf_counter() - start\n"
         "import her.cli\n"
         f"heavy = sorted(set({sorted(set(HEAVY) - {'numpy', 'httpx'})!r}) & set(sys.modules))\n"

@@ -14,7 +14,7 @@ from her.store import read_jsonl, read_text, sha256_file, write_jsonl, write_tex
 
 
 def test_records_survive_the_file(tmp_path: Path) -> None:
-    records = [Message(role="user", content="a\u2028b\n\"c\""), Message(role="assistant", content="夜")]
+    records = [Message(role="user", content='a\u2028b\n"c"'), Message(role="assistant", content="夜")]
     assert write_jsonl(tmp_path / "m.jsonl", records) == 2
     assert read_jsonl(tmp_path / "m.jsonl", Message) == records
     first = sha256_file(tmp_path / "m.jsonl")
@@ -30,7 +30,7 @@ def test_a_bad_line_names_its_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "says"), [(b"", "empty"), (b"\x00\x01", "binary"), (b"caf\xe9 au lait", "not UTF-8"), (None, "no such file")]
+    ("data", "says"), [(b"", "empty"), (b"\x00\x01", "binary"), (b"caf\xe9 au lait", "not UTF-8"), (None, "no such")]
 )
 def test_unusable_text_is_refused(tmp_path: Path, data: bytes | None, says: str) -> None:
     path = tmp_path / "book.txt"

@@ -19,15 +19,15 @@ from her.schema.scene import ENVIRONMENT, Addition, Character, Quote, Scene
 from her.schema.turn import Dialogue, HistoryPolicy, Part, PartKind, Provenance, Turn, Viewer, merge_parts
 
 __all__ = [
+    "DIMENSIONS",
+    "ENVIRONMENT",
     "Addition",
     "Book",
     "Chapter",
     "Character",
     "Comparison",
-    "DIMENSIONS",
     "Decided",
     "Dialogue",
-    "ENVIRONMENT",
     "HistoryPolicy",
     "Message",
     "Part",

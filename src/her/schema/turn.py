@@ -6,6 +6,7 @@ writing order: the character's own thought, its actions, its speech. Who sees wh
 """
 
 import re
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import field_validator, model_validator
@@ -97,7 +98,7 @@ class Turn(Record):
     @field_validator("parts")
     @classmethod
     def _merged(cls, parts: tuple[Part, ...]) -> tuple[Part, ...]:
-        for a, b in zip(parts, parts[1:], strict=False):
+        for a, b in pairwise(parts):
             if a.kind == b.kind == "speech":
                 raise ValueError("two adjacent speech parts are one part: merge them")
         return parts

@@ -75,9 +75,7 @@ def load_gold() -> list[Dialogue]:
         for entry in data["turns"]:
             bare = read_strict(entry["text"], speaker=entry["speaker"], turn_id=entry["id"])
             parts = tuple(_anchored(p, text, scene) for p in bare.parts)
-            turns.append(
-                Turn(id=bare.id, speaker=bare.speaker, system_thinking=entry["system_thinking"], parts=parts)
-            )
+            turns.append(Turn(id=bare.id, speaker=bare.speaker, system_thinking=entry["system_thinking"], parts=parts))
         dialogues.append(Dialogue(id=f"gold-{scene.id}", scene=scene, turns=tuple(turns), provenance="gold"))
     return dialogues
 
