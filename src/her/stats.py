@@ -34,15 +34,26 @@ def share(successes: int, n: int) -> Estimate:
 
 def clustered_mean(values: list[float], clusters: list[str], *, seed: int, draws: int = 2000) -> Estimate:
     """A mean with a percentile bootstrap interval that resamples whole clusters (scenes), not observations."""
-    if len(values) != len(clusters):
-        raise ValueError(f"{len(values)} values but {len(clusters)} clusters")
-    if not values:
+    return clustered_ratio(values, [1] * len(values), clusters, seed=seed, draws=draws)
+
+
+def clustered_ratio(
+    totals: list[float], counts: list[int], clusters: list[str], *, seed: int, draws: int = 2000
+) -> Estimate:
+    """Sum of totals over sum of counts (a mean per token, say), its interval by resampling whole clusters.
+
+    `n` is the number of observations, not the sum of counts.
+    """
+    if not len(totals) == len(counts) == len(clusters):
+        raise ValueError(f"{len(totals)} totals, {len(counts)} counts and {len(clusters)} clusters")
+    if not totals:
         return Estimate(value=None, low=None, high=None, n=0)
-    names = sorted(set(clusters))
-    sums_C = np.array([sum(v for v, c in zip(values, clusters, strict=True) if c == name) for name in names])
-    sizes_C = np.array([clusters.count(name) for name in names])
+    index = {name: i for i, name in enumerate(sorted(set(clusters)))}
+    place_N = np.array([index[c] for c in clusters])
+    totals_C = np.bincount(place_N, weights=totals)
+    counts_C = np.bincount(place_N, weights=counts)
     rng = np.random.default_rng(seed)
-    picks_DC = rng.integers(0, len(names), size=(draws, len(names)))
-    means_D = sums_C[picks_DC].sum(axis=1) / sizes_C[picks_DC].sum(axis=1)
+    picks_DC = rng.integers(0, len(index), size=(draws, len(index)))
+    means_D = totals_C[picks_DC].sum(axis=1) / counts_C[picks_DC].sum(axis=1)
     low, high = np.quantile(means_D, [0.025, 0.975])
-    return Estimate(value=float(np.mean(values)), low=float(low), high=float(high), n=len(values))
+    return Estimate(value=sum(totals) / sum(counts), low=float(low), high=float(high), n=len(totals))

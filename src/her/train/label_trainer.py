@@ -31,7 +31,7 @@ from her.train.sft import SFTConfig, first_label
 class LabelTrainer(SFTTrainer):
     """Loss over labelled positions; samples in the order given."""
 
-    valid_batches: list[dict[str, torch.Tensor]]
+    valid_rows: list[tuple[Encoded, ...]]
 
     def compute_loss(
         self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -48,26 +48,31 @@ class LabelTrainer(SFTTrainer):
         # TRL's own override writes a model card into every checkpoint.
         Trainer._save_checkpoint(self, model, trial)
 
-    def held_out_loss(self) -> float:
-        """Nats per label token over all held-out samples."""
+    def held_out_losses(self) -> list[list[float]]:
+        """One entry per held-out sample, in the rows' order: summed nats and label tokens."""
         model: Any = self.model
         was_training = model.training
         model.eval()
-        total, count = 0.0, 0
+        found: list[list[float]] = []
         with torch.no_grad(), self.compute_loss_context_manager():
-            for batch in self.valid_batches:
-                losses, labels = label_losses(model, {k: v.to(self.args.device) for k, v in batch.items()})
-                total += float(losses)
-                count += labels
+            for row in self.valid_rows:
+                packed = pack([(s.input_ids, first_label(s)) for s in row])
+                tensors = {k: v.to(self.args.device) for k, v in tensors_of(packed).items()}
+                losses_K = label_losses(model, tensors, reduction="none")[0].double().cpu()
+                owner_K = torch.tensor(packed.owner)
+                sums_S = torch.zeros(len(row), dtype=torch.double).index_add_(0, owner_K, losses_K)
+                counts_S = torch.bincount(owner_K, minlength=len(row))
+                found += [[float(a), int(b)] for a, b in zip(sums_S, counts_S, strict=True)]
         model.train(was_training)
-        return total / count
+        return found
 
-    def held_out_curve(self) -> list[tuple[int, float]]:
-        return [(int(e["step"]), float(e["held_out_loss"])) for e in self.state.log_history if "held_out_loss" in e]
+    def held_out_curve(self) -> list[tuple[int, list[list[float]]]]:
+        log: list[dict[str, Any]] = self.state.log_history
+        return [(int(e["step"]), e["held_out_losses"]) for e in log if "held_out_losses" in e]
 
 
-def label_losses(model: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, int]:
-    """Sum of losses and number of labels in a packed row."""
+def label_losses(model: Any, inputs: dict[str, torch.Tensor], *, reduction: str = "sum") -> tuple[torch.Tensor, int]:
+    """Losses of a packed row, summed or one per label, and the number of labels."""
     logits_K_V = model(
         input_ids=inputs["input_ids"],
         attention_mask=inputs["attention_mask"],
@@ -75,7 +80,7 @@ def label_losses(model: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Ten
         logits_to_keep=inputs["score_at"],
         use_cache=False,
     ).logits[0]
-    losses = torch.nn.functional.cross_entropy(logits_K_V.float(), inputs["labels"][0], reduction="sum")
+    losses = torch.nn.functional.cross_entropy(logits_K_V.float(), inputs["labels"][0], reduction=reduction)
     return losses, int(inputs["labels"].shape[1])
 
 
@@ -140,8 +145,8 @@ class _Watch(TrainerCallback):
 
     def _measure(self, state: Any) -> None:
         assert self.trainer is not None
-        if self.trainer.valid_batches:
-            state.log_history.append({"step": state.global_step, "held_out_loss": self.trainer.held_out_loss()})
+        if self.trainer.valid_rows:
+            state.log_history.append({"step": state.global_step, "held_out_losses": self.trainer.held_out_losses()})
 
 
 def last_layers(base: Path, count: int | None) -> list[int] | None:
@@ -220,5 +225,5 @@ def build_trainer(
     trainer.remove_callback(PrinterCallback)
     trainer.train_dataset = Rows(ordered)  # TRL's constructor takes tables only
     watch.trainer = trainer
-    trainer.valid_batches = [collate([{"samples": row}]) for row in valid]
+    trainer.valid_rows = list(valid)
     return trainer

@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from her.errors import TrainError
 from her.renderers.tokens import Encoded
 from her.schema import Record
+from her.stats import Estimate, clustered_ratio
 from her.store import sha256_file, write_json
 from her.train import engine
 from her.train.batches import plan_rows
@@ -69,12 +70,27 @@ class SFTConfig(Record):
         return self
 
 
+class HeldOutSample(Record):
+    """One held-out sample at one moment."""
+
+    loss_sum: float
+    """Nats, summed over its label tokens."""
+    labels: int
+
+
 class HeldOut(Record):
     """Held-out loss at one moment."""
 
     step: int
     loss: float
     """Nats per label token, mean over all label tokens."""
+    samples: tuple[HeldOutSample, ...]
+    """What the mean is made of, always in the same order."""
+
+    def estimate(self, *, seed: int) -> Estimate:
+        """The loss with an interval that resamples samples."""
+        names = [str(i) for i in range(len(self.samples))]
+        return clustered_ratio([s.loss_sum for s in self.samples], [s.labels for s in self.samples], names, seed=seed)
 
 
 class SFTResult(Record):
@@ -219,8 +235,15 @@ def save_adapter(model: Any, *, base: Path, out: Path) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _held_out(curve: Sequence[tuple[int, float]]) -> tuple[HeldOut, ...]:
-    return tuple(HeldOut(step=step, loss=loss) for step, loss in curve)
+def _held_out(curve: Sequence[tuple[int, list[list[float]]]]) -> tuple[HeldOut, ...]:
+    return tuple(
+        HeldOut(
+            step=step,
+            loss=sum(loss for loss, _ in found) / sum(labels for _, labels in found),
+            samples=tuple(HeldOutSample(loss_sum=loss, labels=int(labels)) for loss, labels in found),
+        )
+        for step, found in curve
+    )
 
 
 def _refuse_bad_samples(config: SFTConfig, samples: Sequence[Encoded]) -> None:

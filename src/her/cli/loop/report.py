@@ -24,7 +24,6 @@ from her.evals.run_report import (
 from her.llm import describe
 from her.schema import Dialogue
 from her.stage import Finished
-from her.stats import Estimate
 from her.store import read_json, read_jsonl
 from her.train.policy import PolicyResult
 from her.train.sft import SFTResult
@@ -106,16 +105,12 @@ def _sft(loop: Loop, found: ExamResult) -> SFTSection:
         samples_valid=result.valid_samples,
         tokens=result.label_tokens_seen,
         loss=tuple(LossPoint(step=i + 1, loss=loss) for i, loss in enumerate(result.losses)),
-        heldout_before=_point(result.loss_before, result.valid_samples),
-        heldout_after=_point(result.loss_after, result.valid_samples),
+        heldout_before=result.held_out[0].estimate(seed=loop.recipe.run.seed) if result.held_out else None,
+        heldout_after=result.held_out[-1].estimate(seed=loop.recipe.run.seed) if result.held_out else None,
         well_formed_before=base.well_formed if base else None,
         well_formed_after=tuned.well_formed if tuned else None,
         note="Training samples: " + ", ".join(f"{n} {kind}" for kind, n in sorted(made.items())) + ".",
     )
-
-
-def _point(value: float | None, n: int) -> Estimate | None:
-    return None if value is None else Estimate(value=value, low=None, high=None, n=n)
 
 
 def _judge(loop: Loop) -> JudgeSection:
