@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test check install bench clean
+.PHONY: run test check install clean
 
 run: install
 	$(BIN)/her run recipes/quickstart.toml
@@ -12,12 +12,9 @@ test: install
 	$(BIN)/python -m pytest
 
 check: install
-	$(BIN)/ruff check src tests bench
-	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
-
-bench: install
-	$(BIN)/python bench/judge_throughput.py
 
 install: .venv/installed
 

@@ -63,10 +63,10 @@ class JudgeSettings(Record):
     """Most labelled pairs that the generative judge is fine-tuned on, each in both orders."""
     brief: Brief = SMALL
     """What a judge is shown; the same in training and in use."""
-    choose: float = Field(default=0.2, gt=0, lt=1)
-    """Share of the pairs by which the rewarding judge is chosen."""
+    choose: float = Field(default=0.3, gt=0, lt=0.9)
+    """Share of the pairs that are not for the test by which the rewarding judge is chosen."""
     test: float = Field(default=0.3, gt=0, lt=1)
-    """Share of the pairs that are looked at once, for the report."""
+    """Share of the pairs that are looked at once, for the report; only where none is of a held-out scene."""
     pack: str | None = None
     """A principle pack in TOML; None: the shipped one."""
 

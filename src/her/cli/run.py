@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+OTHER_SOURCE = {"valid": 0.15, "test": 0.2, "by": "conversation"}
+"""How a text given on the command line is split: whole conversations, by hash."""
+
 
 def run(
     recipe: Annotated[Path, typer.Argument(help="A recipe in TOML.")] = Path("recipes/quickstart.toml"),
@@ -30,6 +33,8 @@ def run(
     if changes or source is not None:
         data = settings.model_dump()
         data["models"] |= changes
-        data["source"] = source or data["source"]
+        if source is not None:
+            # The recipe's chapters are those of its own source.
+            data |= {"source": source, "splits": {"seed": settings.run.seed, **OTHER_SOURCE}}
         settings = Recipe.model_validate(data)
     run_loop(settings, out or Path("runs") / settings.run.name, board=Board(Console()), until=until)

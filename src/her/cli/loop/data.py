@@ -1,9 +1,11 @@
 """Stage `data`: dialogues become samples and prompts. Gold and teacher's work go through one builder, each marked."""
 
+from collections import Counter
 from pathlib import Path
 
 from her.cli.loop.loop import Loop
 from her.data import Splitter, rl_prompts, sft_samples
+from her.errors import InputError
 from her.schema import Dialogue, HistoryPolicy, Record, RLPrompt, SFTSample
 from her.stage import Finished, Outcome, Progress
 from her.store import read_jsonl, write_jsonl
@@ -48,6 +50,12 @@ def stage(loop: Loop) -> Finished:
             system_thinking=settings.system_thinking,
             splits=settings.splits,
         )
+        if not any(s.split == "train" for s in samples) or not any(p.split == "test" for p in prompts):
+            have = Counter(p.split for p in prompts)
+            raise InputError(
+                f"{len(prompts)} turns fell into the splits {dict(have)}: both train and test are needed; set "
+                "`splits.test_groups` in the recipe, or take more of the text (`synth.chapters`, `synth.max_scenes`)"
+            )
         write_jsonl(folder / "sft.jsonl", samples)
         write_jsonl(folder / "rl.jsonl", prompts)
         left_out = len(prompts) - len(samples)

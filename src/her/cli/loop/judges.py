@@ -67,6 +67,9 @@ class JudgeStage(Record):
     """What the stage depends on."""
 
     judge: JudgeSettings
+    splits: Splitter
+    pack: str
+    """Hash of the principle pack."""
     seed: int
 
 
@@ -78,15 +81,17 @@ def trainable(loop: Loop) -> bool:
 def stage(loop: Loop) -> Finished:
     """Write `model/` (the trained judge), `blend.json` and `chosen.json`."""
     name = loop.recipe.models.judge
-    settings = JudgeStage(judge=loop.recipe.judge, seed=loop.recipe.run.seed)
+    settings = JudgeStage(
+        judge=loop.recipe.judge, splits=loop.recipe.splits, pack=pack(loop).hash, seed=loop.recipe.run.seed
+    )
 
     def work(folder: Path, progress: Progress) -> Outcome:
         dealt = deal(loop)
         outputs = ["blend.json", "chosen.json"]
-        tuned = 0
+        tuned, long = 0, 0
         if trainable(loop):
             progress(0, 1, "preparing the weights")
-            tuned = train_judge(loop, dealt, folder=folder, progress=progress)
+            tuned, long = train_judge(loop, dealt, folder=folder, progress=progress)
             outputs += ["model/brief.json", "model/her.json", "model/peft"]
         progress(0, 1, "fitting the blend")
         asyncio.run(_fit(loop, dealt, folder))
@@ -98,11 +103,16 @@ def stage(loop: Loop) -> Finished:
             measured.append(asyncio.run(_measure(kind, judge, dealt, seed=settings.seed)))
         chosen = choose(measured, trained_on=len(dealt.train), tuned_on=tuned)
         write_json(folder / "chosen.json", chosen.model_dump(mode="json"))
-        unread = sum(m.choose.pairs - m.choose.accuracy.n + m.test.pairs - m.test.accuracy.n for m in measured)
+        rejected = {"too_long": long}
+        for m in measured:
+            unread = m.choose.pairs - m.choose.accuracy.n + m.test.pairs - m.test.accuracy.n
+            rejected["unread_verdicts"] = rejected.get("unread_verdicts", 0) + unread
+            m.choose.pairs - m.choose.accuracy.n + m.test.pairs - m.test.accuracy.n for m in measured
+        )
         return Outcome(
             outputs=tuple(outputs),
             kept=len(dealt.train) + len(dealt.choose) + len(dealt.test),
-            rejected={"unread_verdicts": unread} if unread else {},
+            rejected={reason: n for reason, n in rejected.items() if n},
         )
 
     return loop.do(
@@ -117,18 +127,30 @@ def stage(loop: Loop) -> Finished:
 
 
 def deal(loop: Loop) -> Parts:
-    """The labelled pairs in three parts, whole scenes each."""
+    """The labelled pairs in three parts, whole scenes each.
+
+    Pairs of scenes that the policies are examined on are the test part: no judge learns from them or is chosen by them.
+    Where no pair is of such a scene (another story), the parts are dealt by seed.
+    """
+    recipe = loop.recipe
     pairs: Sequence[Preference]
-    pairs = load_pairs() if loop.recipe.pairs == "shipped" else read_jsonl(Path(loop.recipe.pairs), Preference)
+    pairs = load_pairs() if recipe.pairs == "shipped" else read_jsonl(Path(recipe.pairs), Preference)
     if not pairs:
-        raise InputError(f"{loop.recipe.pairs} holds no labelled pairs; give some, or leave `pairs` out")
-    settings = loop.recipe.judge
-    pairs = _spread(pairs, settings.most_pairs or len(pairs))
-    return parts(pairs, seed=loop.recipe.run.seed, choose=settings.choose, test=settings.test)
+        raise InputError(f"{recipe.pairs} holds no labelled pairs; give some, or leave `pairs` out")
+    pairs = _spread(pairs, recipe.judge.most_pairs or len(pairs))
+    held_out = [p for p in pairs if recipe.splits.split(p.comparison.scene, p.comparison.scene.id) == "test"]
+    dealt = parts(pairs, seed=recipe.run.seed, choose=recipe.judge.choose, test=recipe.judge.test)
+    if not held_out or len(held_out) == len(pairs):
+        return dealt
+    rest = parts([p for p in pairs if p not in held_out], seed=recipe.run.seed, choose=recipe.judge.choose, test=0.1)
+    return Parts(train=(*rest.train, *rest.test), choose=rest.choose, test=tuple(held_out))
 
 
-def train_judge(loop: Loop, dealt: Parts, *, folder: Path, progress: Progress) -> int:
-    """SFT on part of the labelled pairs, swapped both ways (the paper's first phase); returns how many pairs."""
+def train_judge(loop: Loop, dealt: Parts, *, folder: Path, progress: Progress) -> tuple[int, int]:
+    """SFT on part of the labelled pairs, swapped both ways (the paper's first phase).
+
+    Returns how many pairs it was asked to learn, and how many samples of them were too long.
+    """
     settings, name = loop.recipe.judge, loop.recipe.models.judge
     config = SFTConfig.model_validate({**settings.sft.model_dump(), "seed": loop.recipe.run.seed})
     pairs = _spread(dealt.train, settings.train_pairs)
@@ -140,11 +162,11 @@ def train_judge(loop: Loop, dealt: Parts, *, folder: Path, progress: Progress) -
         splits=Splitter(seed=0, valid=0.0, test=0.0),
     )
     base = weights(name)
-    encoded, _ = encode_all(samples, base, max_tokens=config.max_tokens)
+    encoded, long = encode_all(samples, base, max_tokens=config.max_tokens)
     train_sft(config, base=base, train=encoded, valid=[], out=folder / "model", progress=told(progress))
     save_brief(folder / "model", settings.brief)
     save_card(folder / "model", card(loop, name, fingerprint(name), stage="judge"))
-    return len(pairs)
+    return len(pairs), len(long)
 
 
 def choose(measured: Sequence[Measured], *, trained_on: int, tuned_on: int) -> Chosen:

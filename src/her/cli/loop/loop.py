@@ -33,8 +33,10 @@ class Loop:
         rooms: tuple[str, ...],
         models: Mapping[str, str],
     ) -> Finished:
-        """Do a stage unless it is done, with progress and a closing line."""
-        key = stage_key(stage, inputs=inputs, settings=settings, rooms=rooms, models=models)
+        """Do a stage unless it is done, with progress and a closing line. This folder's own code counts for all."""
+        key = stage_key(
+            stage, inputs=inputs, settings=settings, rooms=(*rooms, "cli/loop", "llm", "stats"), models=models
+        )
         with self.board.stage(stage, what) as progress:
             done = self.run.run(key, lambda folder: work(folder, progress))
         self.board.finished(done)

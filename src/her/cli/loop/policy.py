@@ -84,7 +84,7 @@ def stage(loop: Loop) -> Finished:
 
 
 def drawn(prompts: list[RLPrompt], most: int, *, seed: int) -> list[RLPrompt]:
-    """Training prompts in a seeded order, at most `most`. A place that gold and teacher both tell is one prompt."""
+    """Training prompts in a seeded order, at most `most`."""
     order = sorted((p for p in prompts if p.split == "train"), key=lambda p: p.id)
     random.Random(seed).shuffle(order)
     return order[:most]
