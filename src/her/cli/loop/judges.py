@@ -107,8 +107,6 @@ def stage(loop: Loop) -> Finished:
         for m in measured:
             unread = m.choose.pairs - m.choose.accuracy.n + m.test.pairs - m.test.accuracy.n
             rejected["unread_verdicts"] = rejected.get("unread_verdicts", 0) + unread
-            m.choose.pairs - m.choose.accuracy.n + m.test.pairs - m.test.accuracy.n for m in measured
-        )
         return Outcome(
             outputs=tuple(outputs),
             kept=len(dealt.train) + len(dealt.choose) + len(dealt.test),

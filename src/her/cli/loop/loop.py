@@ -34,9 +34,8 @@ class Loop:
         models: Mapping[str, str],
     ) -> Finished:
         """Do a stage unless it is done, with progress and a closing line. This folder's own code counts for all."""
-        key = stage_key(
-            stage, inputs=inputs, settings=settings, rooms=(*rooms, "cli/loop", "llm", "stats"), models=models
-        )
+        code = (*rooms, "cli/loop", "llm", "stats")
+        key = stage_key(stage, inputs=inputs, settings=settings, rooms=code, models=models)
         with self.board.stage(stage, what) as progress:
             done = self.run.run(key, lambda folder: work(folder, progress))
         self.board.finished(done)
