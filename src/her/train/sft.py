@@ -36,9 +36,11 @@ class SFTConfig(Record):
     alpha: int = Field(default=32, gt=0)
     targets: tuple[str, ...] = PROJECTIONS
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    """High because LoRA starts from nothing and the run has few steps."""
-    epochs: float = Field(default=2.0, gt=0)
+    learning_rate: float = Field(default=2.5e-3, gt=0)
+    """High because LoRA starts from nothing and the run has few steps. On 96 gold turns, held out after 18 steps: 2.66
+    against 2.70 with 1e-3."""
+    epochs: float = Field(default=3.0, gt=0)
+    """Two epochs brought 44 of 48 held-out replies into the format (temperature 0.7), the loss still falling."""
     max_steps: int | None = Field(default=None, gt=0)
     """In place of `epochs`."""
     batch: int = Field(default=4, gt=0)
