@@ -7,7 +7,9 @@ import pytest
 from reward_cases import RuleJudge, comparison, prompt, text, turn
 
 from her.errors import VerdictError
-from her.reward.gates import GateConfig, gate
+from her.evals.leaks import leaks
+from her.renderers.spoken_thought import speaks_thought
+from her.reward.gates import GateConfig, gate, turn_faults
 from her.reward.group import GroupConfig, GroupReward, RewardedReply
 from her.schema import Comparison, Turn, Winner
 
@@ -52,11 +54,23 @@ def test_gates_by_name(reply: str, fault: str | None) -> None:
     assert (found.turn is None) == (fault is not None)
 
 
-def test_a_plan_said_aloud_is_a_leak() -> None:
-    planned = text(turn(f"{LEAK}.", plan=f"She thinks: {LEAK}."))
+def test_a_leak_is_a_thought_said_or_acted_and_the_exam_says_the_same() -> None:
+    planned = turn(f"{LEAK}.", plan=f"She thinks: {LEAK}.")
     config = GateConfig(system_thinking=True)
-    assert gate(planned, prompt(), finish_reason="stop", config=config).fault == "leak"
-    assert gate(text(turn("No.", plan=LEAK)), prompt(), finish_reason="stop", config=config).fault is None
+    assert gate(text(planned), prompt(), finish_reason="stop", config=config).fault is None
+    six, five = "He sold the stone and I left", "He sold the stone and I laughed"
+    for reply, leak in (
+        (turn(f"{six}.", thought="Sold the stone, and I left"), True),
+        (turn("No.", action=f"mutters: {six}", thought="Sold the stone and I left"), True),
+        (turn(f"{five}.", thought="Sold the stone and I left"), False),
+        (planned, False),
+    ):
+        assert speaks_thought(reply) == leak
+        assert ("leak" in turn_faults(reply, config=GATES)) == leak
+        assert ("thought_spoken" in leaks(reply)) == leak
+
+
+def test_a_reply_cut_off_is_gated() -> None:
     assert "truncated" in gate(text(turn("No.")), prompt(), finish_reason="length", config=GATES).faults
 
 

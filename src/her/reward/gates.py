@@ -1,7 +1,7 @@
 """Gates: what loses a game before it is played.
 
 Owns the faults that need no judge: text that is not one well-formed turn of the right speaker, nothing that others
-could see or hear, far too long, hidden text said aloud, the same sentence over and over. A gated reply never reaches
+could see or hear, far too long, a thought said aloud, the same sentence over and over. A gated reply never reaches
 the judge, so nothing it says can sway one, and gates are named so that a run shows what its policy gets wrong.
 Grammar faults come from `renderers.wellformed`; this file adds those that need the scene or the turn as a whole.
 """
@@ -13,9 +13,11 @@ from pydantic import Field
 
 from her.llm.model import FinishReason
 from her.renderers import wellformed
+from her.renderers.spoken_thought import runs as runs
+from her.renderers.spoken_thought import speaks_thought
+from her.renderers.spoken_thought import words as words
 from her.schema import Record, RLPrompt, Turn, Viewer
 
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _SENTENCE = re.compile(r"[^.!?\n]+")
 
 
@@ -27,8 +29,6 @@ class GateConfig(Record):
     max_words: int = Field(default=160, gt=0)
     """Most words of role thinking, action and speech together. HER asks for about 200 words at inference (HER §1.7);
     the shipped story's turns are far shorter."""
-    leak_words: int = Field(default=8, gt=2)
-    """A run of this many words shared by a hidden layer and the turn's own speech is a leak."""
     loop_sentences: int = Field(default=3, gt=1)
     """The same sentence this often in one reply is a loop."""
 
@@ -68,24 +68,9 @@ def turn_faults(turn: Turn, *, config: GateConfig) -> list[str]:
     body = [p.text for p in turn.parts]
     if sum(len(words(t)) for t in body) > config.max_words:
         faults.append("too_long")
-    hidden = [p.text for p in turn.parts if p.kind == "thought"]
-    if turn.system_thinking is not None:
-        hidden.append(turn.system_thinking)
-    said = runs(turn.speech(), config.leak_words)
-    if any(said & runs(h, config.leak_words) for h in hidden):
+    if speaks_thought(turn):
         faults.append("leak")
     sentences = Counter(" ".join(words(s)) for t in body for s in _SENTENCE.findall(t) if len(words(s)) > 1)
     if sentences and max(sentences.values()) >= config.loop_sentences:
         faults.append("loop")
     return faults
-
-
-def words(text: str) -> list[str]:
-    """Words in lower case, without punctuation."""
-    return _WORD.findall(text.lower().replace("\u2019", "'"))
-
-
-def runs(text: str, n: int) -> set[tuple[str, ...]]:
-    """All runs of n words."""
-    w = words(text)
-    return {tuple(w[i : i + n]) for i in range(len(w) - n + 1)}
