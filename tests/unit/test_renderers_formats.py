@@ -90,11 +90,13 @@ FORMS = [
     ("Mara: Nine.\n\n**Tobin:** Ten.", False, "stop", ("foreign_speech",)),
     ("Mara: Nine.\nEnvironment: A bell.", False, "stop", ("foreign_speech",)),
     ("Mara: Nine. One thing: Tobin: a liar?", False, "stop", ()),
+    ("Mara: <role_thinking>Bob: hello</role_thinking>Nine.", False, "stop", ()),
+    ("Mara: <role_action>nods\nBob: hello</role_action>Nine.", False, "stop", ("foreign_speech",)),
 ]
 
 
 @pytest.mark.parametrize(("text", "thinking", "reason", "faults"), FORMS)
 def test_faults_have_names(text: str, thinking: bool, reason: str, faults: tuple[str, ...]) -> None:
-    form = check(text, speaker="Mara", others=["Tobin"], system_thinking=thinking, finish_reason=reason)
+    form = check(text, speaker="Mara", others=["Tobin", "Bob"], system_thinking=thinking, finish_reason=reason)
     assert form.faults == faults
     assert form.ok == (not faults)

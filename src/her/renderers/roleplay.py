@@ -47,7 +47,7 @@ def chat(
 
     The first message after the system prompt is the user's and begins with the marker, even where the character spoke
     first; a turn of which nothing can be seen is left out. The last message is always the user's, so that a model is
-    asked to speak: after the character's own turn that is an empty scene beat, written as the marker's second half.
+    asked to speak. Where nobody else was seen after a turn of the character's own, the user's message is `CONTINUE`.
     """
     viewer = Viewer.character(character, history_policy)
     messages = [Message(role="system", content=system_prompt(scene, character, system_thinking=system_thinking))]

@@ -68,10 +68,13 @@ def check(
 
 
 def foreign_names(turn: Turn, others: Sequence[str]) -> tuple[str, ...]:
-    """Others who are made to speak in `turn`: their name and a colon begin a line of its speech or action."""
+    """Others who are made to speak in `turn`: their name and a colon begin a line of its speech or action.
+    What a character imagines others saying, in a thought, is its own."""
     strangers = {name.casefold(): name for name in (*others, ENVIRONMENT) if name.casefold() != turn.speaker.casefold()}
     found = []
     for part in turn.parts:
+        if part.kind == "thought":
+            continue
         for line in _LINE_NAME.finditer(part.text):
             if name := strangers.get(line.group(1).strip().casefold()):
                 found.append(name)
