@@ -9,6 +9,8 @@ from her.synthesis.perspective import check_action, check_plan, check_setting, c
 from her.synthesis.wording import same_words
 
 SPEECH = "Give her time, sir. The ninth stands out on the weir."
+HIDDEN = ["He must not learn that I came about the wreck.", "Mara hid the lantern from the assessor."]
+EARLIER = ["Tobin is calm and hopes to bring the assessor over the dark river."]
 CONTEXT = "Tobin rows Edmund, the assessor, over the river. The ninth lantern on the weir is dark. Mara."
 
 
@@ -18,7 +20,7 @@ def _thought(text: str) -> str:
         name="Tobin",
         speech=SPEECH,
         context=CONTEXT,
-        hidden=["He must not learn that I came about the wreck."],
+        hidden=HIDDEN,
         earlier=["The river is no friend of mine tonight, nor of the assessor."],
         max_words=30,
         example="I will not ask him about the letter.",
@@ -53,6 +55,12 @@ def test_a_good_thought_passes() -> None:
     assert _thought("I hope Mara lights that lantern before he counts again.")
 
 
+def _plan(text: str) -> str:
+    return check_plan(
+        text, name="Tobin", aliases=(), context=CONTEXT, reply=SPEECH, hidden=HIDDEN, earlier=EARLIER, max_words=40
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -60,17 +68,19 @@ def test_a_good_thought_passes() -> None:
         ("The river is dark and the lantern on the weir stays unlit.", "not_about_character"),
         ("Tobin tells the assessor that the ninth stands out on the weir.", "quotes_reply"),
         ("Tobin wants the user to see the lantern on the dark weir.", "talks_of_user"),
+        ("Tobin knows that Mara hid the lantern from the assessor.", "reads_minds"),
+        ("Tobin is calm and hopes to bring the assessor over the river.", "repeats"),
     ],
 )
 def test_a_plan_is_refused_with_its_reason(text: str, reason: str) -> None:
     with pytest.raises(TeacherError) as refused:
-        check_plan(text, name="Tobin", aliases=(), context=CONTEXT, reply=SPEECH, earlier=(), max_words=40)
+        _plan(text)
     assert refused.value.reason == reason
 
 
 def test_a_good_plan_passes() -> None:
     text = "Tobin is proud of his river and tries to reassure the assessor about the dark lantern."
-    assert check_plan(text, name="Tobin", aliases=(), context=CONTEXT, reply=SPEECH, earlier=(), max_words=40) == text
+    assert _plan(text) == text
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from her.schema import Book, Character, Dialogue, Part, Scene, Turn
 from her.store import sha256_text
 from her.synthesis import SynthConfig, SynthResult, book_of, read_curated, summary, synthesize
 from her.synthesis.complete import find, verify
-from her.synthesis.layout import longest_run
 from her.synthesis.role_thinking import question
 from her.synthesis.system_thinking import draft_question, rewrite_question
 from her.synthesis.teacher import fill, read_fields
@@ -60,8 +59,8 @@ SAID = {
     "think and not say": '{"thought": "I must keep the mill and the wheel from the flood.", "action": "looks up"}',
     "How should Anna": '{"plan": "Anna is tired and must keep the mill going."}',
     "How should Paul": '{"plan": "Paul is calm and hopes to help Anna at the mill."}',
-    "Better plan for Anna": '{"plan": "Anna is proud and hides her fear for the mill."}',
-    "Better plan for Paul": '{"plan": "Paul is shy and tries to help Anna with the wheel."}',
+    "Better plan for Anna": '{"plan": "Anna is proud and hides her fear."}',
+    "Better plan for Paul": '{"plan": "Paul is shy and tries to help Anna."}',
 }
 SCRIPT = [ScriptedReply(match=match, text=text) for match, text in SAID.items()]
 
@@ -124,7 +123,8 @@ def test_a_story_becomes_two_layer_dialogues_with_verified_speech() -> None:
     assert report.system_thinking_kept == 10
     assert report.thoughts_kept >= 7
     assert set(report.attributed) <= {"named", "pronoun", "beat", "alternation"}
-    assert longest_run(dialogue.turns) <= 2
+    layouts = [t.layout() for t in dialogue.turns]
+    assert not any(a == b == c for a, b, c in zip(layouts, layouts[1:], layouts[2:], strict=False))
     assert report.layouts_after.distinct >= 5
     assert dialogue.scene.additions
     for addition in dialogue.scene.additions:
@@ -150,6 +150,38 @@ def test_what_the_teacher_cannot_do_is_rejected_and_the_turn_keeps_its_speech() 
     assert result.report.retries >= 10
     assert all(t.speech() for t in result.dialogues[0].turns)
     assert result.report.spans_verified == 10
+
+
+def test_a_refused_action_is_counted_and_its_thought_stays() -> None:
+    class Talker(Echo):
+        async def reply(self, request: Request) -> Reply:
+            found = await super().reply(request)
+            return found.model_copy(update={"text": found.text.replace("looks at the wheel", "says nothing")})
+
+    result = _run(Talker(), retries=8, actions=1.0)
+    asked = result.report.rejected["role_thinking.action_speech_in_action"]
+    refused = {r.item_id: r for r in result.rejects if r.reason == "action_speech_in_action"}
+    assert asked == len(refused) >= 4
+    for dialogue in result.dialogues:
+        for turn in dialogue.turns:
+            if reject := refused.get(f"{dialogue.id}/{turn.id}"):
+                assert (reject.stage, reject.detail) == ("role_thinking", "says nothing")
+                assert {p.kind for p in turn.parts} == {"thought", "speech"}
+
+
+def test_a_plan_that_repeats_itself_or_anothers_thought_is_refused() -> None:
+    plan = "Paul is calm and tries to help Anna with the cracked mill wheel."
+    thought = "I know he tries to help Anna with the cracked mill wheel."
+    said = Part(kind="speech", text="The mill wheel is cracked.")
+    paul = Turn(id="t1", speaker="Paul", system_thinking=plan, parts=(said,))
+    anna = Turn(id="t1", speaker="Anna", parts=(Part(kind="thought", text=thought), said))
+    scene = Scene(id="s", book_id=None, chapter=None, scenario="Anna and Paul at the mill.", characters=())
+    for before, reason in (([paul], "repeats"), ([anna], "reads_minds")):
+        ask = draft_question(SynthConfig(), scene=scene, before=before, name="Paul", item_id="d/t")
+        with pytest.raises(TeacherError) as refused:
+            ask.check({"plan": plan})
+        assert refused.value.reason == reason
+        assert plan not in ask.values["history"]
 
 
 def test_limits_are_counted_not_silent() -> None:
@@ -208,12 +240,12 @@ def _dialogues(draw: st.DrawFn) -> tuple[Dialogue, int]:
     return Dialogue(id="d", scene=scene, turns=tuple(turns), provenance="book"), k
 
 
-@given(case=_dialogues(), policy=st.sampled_from(["drop_own_system", "keep_own_system"]))
+@given(case=_dialogues())
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_no_request_about_a_turn_holds_what_the_character_cannot_know(case: tuple[Dialogue, int], policy: str) -> None:
+def test_no_request_about_a_turn_holds_what_the_character_cannot_know(case: tuple[Dialogue, int]) -> None:
     dialogue, k = case
     turn, before = dialogue.turns[k], dialogue.turns[:k]
-    config = SynthConfig.model_validate({"history_policy": policy, "history_turns": 20})
+    config = SynthConfig(history_turns=20)
     asks = (
         question(config, scene=dialogue.scene, before=before, turn=turn, item_id="d/t", action=True),
         draft_question(config, scene=dialogue.scene, before=before, name=turn.speaker, item_id="d/t"),

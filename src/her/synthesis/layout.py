@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from her.schema import Part, Span, Turn
+from her.schema import Part, Span
 from her.synthesis.wording import normalise, sentences
 
 
@@ -79,14 +79,3 @@ def _split_span(part: Part, halves: list[str], text: str | None) -> tuple[Span |
                     Span(start=part.span.start + rest, end=part.span.end),
                 )
     return None, None
-
-
-def longest_run(turns: Sequence[Turn]) -> int:
-    """How many turns in a row share one layout, at most."""
-    best = run = 0
-    previous = None
-    for turn in turns:
-        run = run + 1 if turn.layout() == previous else 1
-        previous = turn.layout()
-        best = max(best, run)
-    return best

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from her.errors import TeacherError
+from her.schema import Turn
 from her.synthesis.wording import ends_properly, overlap, repeats_itself, shares_run, words
 
 _FIRST = {"i", "i'm", "i've", "i'll", "i'd", "me", "my", "mine", "myself", "we", "us", "our", "we're", "we'll", "we've"}
@@ -81,12 +82,13 @@ def check_plan(
     aliases: Sequence[str],
     context: str,
     reply: str,
+    hidden: Sequence[str],
     earlier: Sequence[str],
     max_words: int,
     example: str = "",
 ) -> str:
     """System thinking: about the character, in the third person. `reply`: its words, which the plan leads to and
-    does not quote."""
+    does not quote. `hidden`: others' thoughts. `earlier`: plans for this character's turns before."""
     _plain(text, source=reply or name)
     if not 6 <= len(words(text)) <= max_words:
         raise TeacherError(text, "length")
@@ -97,6 +99,8 @@ def check_plan(
         raise TeacherError(text, "not_about_character")
     if reply and shares_run(text, reply, length=6):
         raise TeacherError(text, "quotes_reply")
+    if any(shares_run(text, other, length=6) for other in hidden):
+        raise TeacherError(text, "reads_minds")
     _on_topic(text, f"{context} {reply} {name}", least=_ON_TOPIC)
     if any(shares_run(text, past, length=10) for past in earlier):
         raise TeacherError(text, "repeats")
@@ -133,6 +137,11 @@ def check_setting(text: str, *, dialogue: Sequence[str], max_words: int, example
     if example and shares_run(text, example, length=5):
         raise TeacherError(text, "copies_example")
     return text
+
+
+def thoughts_of_others(before: Sequence[Turn], name: str) -> list[str]:
+    """What `name` cannot know of the turns before. For checks alone: an answer that repeats one has read a mind."""
+    return [p.text for t in before if t.speaker != name for p in t.parts if p.kind == "thought"]
 
 
 def unknown_names(text: str, known: Sequence[str], source: str) -> list[str]:

@@ -9,10 +9,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from her.errors import TeacherError
 from her.schema import Scene, Turn
 from her.synthesis import view
-from her.synthesis.perspective import check_action, check_thought
-from her.synthesis.result import SynthConfig
+from her.synthesis.perspective import check_action, check_thought, thoughts_of_others
+from her.synthesis.result import Reject, SynthConfig
 from her.synthesis.teacher import Answer, Ask, Choice, Teacher, Text, fill, finished
 from her.synthesis.wording import clip, sentences
 
@@ -33,15 +34,18 @@ class Thought:
 
     text: str
     action: str | None
+    refused: Reject | None = None
+    """Of an action that was asked for and did not pass; the thought stands without it."""
 
 
 async def think(
     teacher: Teacher, *, scene: Scene, before: Sequence[Turn], turn: Turn, item_id: str, action: bool
 ) -> Answer[Thought]:
-    """Ask for the thought behind `turn`, whose parts are the book's."""
-    return await teacher.ask(
+    """Ask for the thought behind `turn`, whose parts are the book's. A refused action is a reject beside it."""
+    answer = await teacher.ask(
         question(teacher.config, scene=scene, before=before, turn=turn, item_id=item_id, action=action)
     )
+    return answer if answer.value is None else Answer(value=answer.value, reject=answer.value.refused)
 
 
 def question(
@@ -50,7 +54,7 @@ def question(
     """The question about one turn. Nothing that the character cannot know goes in; what comes out is checked."""
     me = view.knows(scene, turn.speaker)
     speech = clip((turn.speech()[a:b] for a, b in sentences(turn.speech())), limit_words=60) or "(nothing)"
-    past = view.history(before, name=me.name, policy=config.history_policy, turns=config.history_turns)
+    past = view.history(before, name=me.name, turns=config.history_turns)
     values = {
         "scenario": view.short(scene.scenario, limit_words=60),
         "name": me.name,
@@ -65,8 +69,7 @@ def question(
         opening = f"({'|'.join(rng.sample(_ACTIONS, 6))})" if config.guided else ""
         first["action"] = again["action"] = Text(chars=40, opening=opening)
     earlier = view.own_thoughts(before, me.name)
-    # Others' thoughts serve the check alone: an answer that repeats one has read a mind.
-    hidden = [p.text for t in before if t.speaker != me.name for p in t.parts if p.kind == "thought"]
+    hidden = thoughts_of_others(before, me.name)
     example = " ".join(m.content for m in fill("role_thinking", {**values, "fault": ""})[:-1])
 
     def check(answer: Mapping[str, str]) -> Thought:
@@ -80,9 +83,16 @@ def question(
             max_words=config.thought_words,
             example=example,
         )
-        # A poor action is dropped with its attempt only where the thought was poor too.
-        done = _action(answer["action"], me.name) if action else None
-        return Thought(text=re.sub(r"\.$", "", text), action=done)
+        text = re.sub(r"\.$", "", text)
+        if not action:
+            return Thought(text=text, action=None)
+        try:
+            return Thought(text=text, action=check_action(answer["action"], name=me.name))
+        except TeacherError as e:
+            # Not asked again: a poor action does not cost a good thought.
+            detail = str(e)[:200]
+            refused = Reject(stage="role_thinking", item_id=item_id, reason=f"action_{e.reason}", detail=detail)
+            return Thought(text=text, action=None, refused=refused)
 
     return Ask(
         stage="role_thinking",
@@ -100,12 +110,3 @@ def _fields(config: SynthConfig, openings: Sequence[str]) -> dict[str, Text | Ch
     if not config.guided:
         return {"thought": Text(chars=300)}
     return {"thought": Text(chars=110, opening=f"({'|'.join(openings)})")}
-
-
-def _action(text: str, name: str) -> str | None:
-    from her.errors import TeacherError
-
-    try:
-        return check_action(text, name=name)
-    except TeacherError:
-        return None

@@ -2,8 +2,9 @@
 
 Two steps. The draft is written without the reply, from what the character knows. The rewrite then leads to the real
 reply: it sees what the character could know at that turn, the character's own reply, and the draft. Neither ever sees
-another's thought, another's motive, an earlier plan, or a later turn. Where no rewrite passes, the draft does not
-stand in for it: a plan that leads elsewhere teaches the wrong thing.
+another's thought, another's motive, an earlier plan, or a later turn; an answer that repeats one of the first or the
+third is refused. Where no rewrite passes, the draft does not stand in for it: a plan that leads elsewhere teaches the
+wrong thing.
 """
 
 import random
@@ -11,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from her.schema import Scene, Turn, Viewer
 from her.synthesis import view
-from her.synthesis.perspective import check_plan
+from her.synthesis.perspective import check_plan, thoughts_of_others
 from her.synthesis.result import SynthConfig
 from her.synthesis.teacher import Answer, Ask, Teacher, Text, exact, fill, finished
 
@@ -72,9 +73,11 @@ def _question(
         "scenario": view.short(scene.scenario, limit_words=60),
         "name": me.name,
         "self": " ".join(view.short(f, limit_words=30) for f in (me.profile, me.background, me.motivation) if f),
-        "history": view.history(before, name=me.name, policy=config.history_policy, turns=config.history_turns),
+        "history": view.history(before, name=me.name, turns=config.history_turns),
         **more,
     }
+    hidden = thoughts_of_others(before, me.name)
+    earlier = [t.system_thinking for t in before if t.speaker == me.name and t.system_thinking is not None]
     example = " ".join(m.content for m in fill(prompt, {**values, "fault": ""})[:-1])
 
     def check(answer: Mapping[str, str]) -> str:
@@ -84,7 +87,8 @@ def _question(
             aliases=me.aliases,
             context=" ".join((values["scenario"], values["self"], values["history"], *scene.names())),
             reply=reply,
-            earlier=(),
+            hidden=hidden,
+            earlier=earlier,
             max_words=config.system_words,
             example=example,
         )

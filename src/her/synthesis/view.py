@@ -7,7 +7,7 @@ motives and all system thinking cannot be passed, because nothing here accepts t
 
 from collections.abc import Sequence
 
-from her.schema import Character, HistoryPolicy, Scene, Turn, Viewer
+from her.schema import Character, Scene, Turn, Viewer
 from her.synthesis.wording import clip, sentences
 
 
@@ -30,9 +30,9 @@ def _in_order(kept: str, whole: str) -> str:
     return " ".join(whole.split()[-len(kept.split()) :])
 
 
-def history(before: Sequence[Turn], *, name: str, policy: HistoryPolicy, turns: int, max_words: int = 40) -> str:
-    """The last turns as `name` saw them, oldest first. System thinking is left out whatever the policy: the teacher's
-    plan for a turn must not lean on earlier plans."""
+def history(before: Sequence[Turn], *, name: str, turns: int, max_words: int = 40) -> str:
+    """The last turns as `name` saw them, oldest first. System thinking is left out: the teacher's plan for a turn must
+    not lean on earlier plans."""
     seen = [t.seen_by(Viewer.character(name)) for t in before[-turns:]]
     lines = [text for t in seen if (text := line(t, max_words=max_words))]
     return "\n".join(lines) if lines else "(Nobody has spoken yet.)"
@@ -51,11 +51,6 @@ def own_thoughts(before: Sequence[Turn], name: str) -> list[str]:
 def knows(scene: Scene, name: str) -> Character:
     """`name` as it knows itself, or a bare character for one who has no card (the scene's crowd)."""
     return scene.character(name) if name in scene.names() else Character(name=name)
-
-
-def others_present(scene: Scene, name: str) -> list[str]:
-    """Who else is there."""
-    return [n for n in scene.names() if n != name]
 
 
 def short(text: str, *, limit_words: int) -> str:
