@@ -77,6 +77,7 @@ def prompts(scenes: list[Scene]) -> list[RLPrompt]:
                     split="test",
                     provenance="gold",
                     history_policy="drop_own_system",
+                    system_thinking=True,
                 )
             )
     return made

@@ -83,6 +83,7 @@ def prompt() -> RLPrompt:
         split="train",
         provenance="gold",
         history_policy="drop_own_system",
+        system_thinking=False,
     )
 
 

@@ -68,6 +68,7 @@ def test_prompts_carry_the_records() -> None:
     assert [(p.turn_id, p.reference) for p in prompts] == [(t.id, t) for t in source.turns[1:]]
     for p in prompts:
         assert p.history == source.before(p.turn_id)
+        assert p.system_thinking
         assert render_turn(p.reference) not in "".join(m.content for m in p.messages)
 
 

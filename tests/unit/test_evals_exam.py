@@ -33,6 +33,7 @@ def prompts(split: str = "test") -> list[RLPrompt]:
                 "split": split,
                 "provenance": "gold",
                 "history_policy": "drop_own_system",
+                "system_thinking": False,
             }
         )
         for s in SCENES
@@ -157,6 +158,8 @@ def test_what_is_refused() -> None:
     other = ExamConfig(history_policy="keep_own_system")
     with pytest.raises(InputError, match="history policy"):
         asyncio.run(examine({"a": Named([GOOD])}, prompts(), (), other))
+    with pytest.raises(InputError, match="without system thinking, the exam runs with it"):
+        asyncio.run(examine({"a": Named([GOOD])}, prompts(), (), ExamConfig(system_thinking=True)))
     with pytest.raises(InputError, match="at least one policy"):
         asyncio.run(examine({}, prompts(), (), CONFIG))
 

@@ -54,6 +54,7 @@ def _prompts(n: int = 4) -> list[RLPrompt]:
             split="train",
             provenance="gold",
             history_policy="drop_own_system",
+            system_thinking=False,
         )
         for t in said
     ]

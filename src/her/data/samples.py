@@ -63,6 +63,7 @@ def rl_prompts(
             split=splits(dialogue),
             provenance=dialogue.provenance,
             history_policy=history_policy,
+            system_thinking=system_thinking,
         )
         for dialogue, history, turn in _targets(dialogues)
     ]

@@ -134,6 +134,11 @@ def _refuse(policies: Mapping[str, ChatModel], prompts: Sequence[RLPrompt], conf
             f"prompt {other.id!r} was made under {other.history_policy!r}, the exam runs under "
             f"{config.history_policy!r}; give both the same history policy"
         )
+    if other := next((p for p in prompts if p.system_thinking != config.system_thinking), None):
+        made, run = ("with" if asked else "without" for asked in (other.system_thinking, config.system_thinking))
+        raise InputError(
+            f"prompt {other.id!r} was made {made} system thinking, the exam runs {run} it; give both the same setting"
+        )
 
 
 async def _answer(policy: str, actor: Actor, prompt: RLPrompt, index: int) -> Reply:

@@ -43,3 +43,5 @@ class RLPrompt(Record):
     split: Split
     provenance: Provenance
     history_policy: HistoryPolicy
+    system_thinking: bool
+    """Was the prompt built asking for system thinking?"""
