@@ -19,9 +19,12 @@ from her.reward.judge import Judge
 from her.reward.measure import Layer, LengthJudge
 from her.reward.pack import Pack
 from her.reward.pmi import PMIJudge
+from her.reward.scored import ScoredJudge
 from her.store import read_text, write_json
 
-FORMS = "MODEL (writes its verdict)  label:MODEL (one token)  pmi:MODEL  blend:FILE  control:longer-reply (and so on)"
+FORMS = (
+    "MODEL (writes its verdict)  label:MODEL (the likelier)  pmi:MODEL  blend:FILE  control:longer-reply (and so on)"
+)
 _BRIEF = "brief.json"
 
 
@@ -29,7 +32,8 @@ def open_judge(name: str, pack: Pack, *, brief: Brief | None = None, model: Chat
     """Open a judge by name. `model` replaces what a generative judge would open (a ledgered or shared one).
 
     A trained judge (`run:DIR`) is asked with the brief it was trained with; a given `brief` that differs is refused.
-    Without either, embedded models get the small brief and all others the full one.
+    Without either, embedded models get the small brief and all others the full one. `label:` reads the likelihood of
+    both verdicts where the weights are here, as the loop does, and the deciding token's probabilities elsewhere.
     """
     kind, colon, rest = name.partition(":")
     if kind == "control" and colon:
@@ -54,6 +58,8 @@ def open_judge(name: str, pack: Pack, *, brief: Brief | None = None, model: Chat
             raise VerdictError(f"{folder}: this judge was trained with another brief; ask it with its own")
         brief = trained or brief
     shown = brief or _default(target)
+    if label and model is None and target.startswith(("local:", "hf:", "run:")):
+        return ScoredJudge(open_scorer(target), pack, brief=shown)
     if label:
         shown = Brief.model_validate({**shown.model_dump(), "verdict_style": "label"})
     return GenerativeJudge(model or open_model(target), pack, brief=shown)
