@@ -1,7 +1,8 @@
 """Policy RL: GRPO on the SFT adapter, rewarded group by group (HER §3.3, §5).
 
 Owns settings, resume, the live figures and the record of rollouts. What a reply is worth is decided by `her.reward`;
-what is sampled is scored, token for token. Departs from the paper in scale and in clip-higher (DAPO).
+what is sampled is scored, token for token. Departs from the paper in scale; its clip-higher (DAPO) is set
+and without effect here (see `PolicyConfig.epsilon_high`).
 """
 
 import json
@@ -37,8 +38,10 @@ class PolicyConfig(Record):
     learning_rate: float = Field(default=5e-5, gt=0)
     loss_type: Literal["dapo", "grpo", "dr_grpo", "bnpo"] = "dapo"
     epsilon: float = Field(default=0.2, gt=0)
+    """Lower clip of the ratio of new to old probability. No effect here: see `epsilon_high`."""
     epsilon_high: float = Field(default=0.28, gt=0)
-    """Clip-higher, as DAPO: unlikely tokens may rise faster than likely ones fall."""
+    """Upper clip; above `epsilon` it is DAPO's clip-higher. No effect here: each batch is used for one optimiser step,
+    so the ratio is always 1 and nothing is ever clipped."""
     scale_rewards: Literal["batch", "none"] = "batch"
     """Not by group: dividing a group by its own deviation turns noise into full-size rewards."""
     mask_truncated: bool = True
