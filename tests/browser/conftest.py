@@ -151,8 +151,8 @@ def run_report(name: str = "quickstart") -> RunReport:
             unread=16 if i == 4 else 1,
             entropy_bits=2.4 - 0.06 * i,
             top_layout_share=0.25 + 0.015 * i,
-            words=21 + 3 * math.sin(i / 2),
-            well_formed=min(1.0, 0.9 + 0.008 * i),
+            gated=0 if i == 4 else max(0, 4 - i // 3),
+            tokens=81 + 3 * math.sin(i / 2),
         )
         for i in range(1, 13)
     )

@@ -79,9 +79,24 @@ def test_nothing_hidden_at_any_chunking(text: str, named: bool) -> None:
 PIECES = st.lists(
     st.sampled_from(
         (
-            "Hello. ", "3 < 5 ", "<b>", "Mara: ", "*nods* ", "\n", "“Yes.” ", "<", "&lt;", "</role_thinking>", " ",
-            f"<role_thinking>{T}</role_thinking>", f"<role_thinking>{T}", f"<system_thinking>{S}</system_thinking>",
-            "<role_action>waves</role_action>", "<role_action>", "</role_action>", f"<THINK>{T}</think>",
+            "Hello. ",
+            "3 < 5 ",
+            "<b>",
+            "Mara: ",
+            "*nods* ",
+            "\n",
+            "“Yes.” ",
+            "<",
+            "&lt;",
+            "</role_thinking>",
+            " ",
+            f"<role_thinking>{T}</role_thinking>",
+            f"<role_thinking>{T}",
+            f"<system_thinking>{S}</system_thinking>",
+            "<role_action>waves</role_action>",
+            "<role_action>",
+            "</role_action>",
+            f"<THINK>{T}</think>",
         )
     ),
     max_size=12,

@@ -71,8 +71,8 @@ def policy_plot(report: RunReport) -> str | None:
         ("replies without a reward", [float(s.unread) for s in steps]),
         ("layout entropy (bits)", [s.entropy_bits for s in steps]),
         ("share of the top layout", [s.top_layout_share for s in steps]),
-        ("visible words", [s.words for s in steps]),
-        ("well-formed share", [s.well_formed for s in steps]),
+        ("tokens per reply", [s.tokens for s in steps]),
+        ("share that passed the gates", [passed(s) for s in steps]),
     ]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(8.6, 4.6))
@@ -82,6 +82,12 @@ def policy_plot(report: RunReport) -> str | None:
             if number >= 3:
                 axes.set_xlabel("step")
         return _svg(figure, "policy")
+
+
+def passed(step: PolicyStep) -> float | None:
+    """Share of a step's replies that no gate stopped."""
+    replies = step.rewarded + step.unread
+    return 1 - step.gated / replies if replies else None
 
 
 def well_formed_plot(report: RunReport) -> str | None:

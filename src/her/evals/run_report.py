@@ -87,17 +87,18 @@ class PolicyStep(Record):
 
     step: int
     reward: float | None
-    """Mean reward of the replies that have one."""
+    """Mean reward of the replies that have one, gated replies included."""
     rewarded: int
+    gated: int
+    """Of these, replies that lost at a gate, before any game."""
     unread: int
     """Replies without a reward, because a verdict or the reply could not be read."""
     entropy_bits: float | None
     """Entropy of the layouts (orders of thought, action, speech) in the step's replies."""
     top_layout_share: float | None
     """Share of the commonest layout; near 1 the policy has collapsed onto one pattern."""
-    words: float | None
-    """Mean visible words."""
-    well_formed: float | None = None
+    tokens: float | None
+    """Mean tokens written per reply."""
 
 
 class PolicySection(Record):

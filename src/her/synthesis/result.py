@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from her.renderers.layouts import LayoutStats
-from her.schema import Dialogue, HistoryPolicy, Record, Span
+from her.schema import Dialogue, Record, Span
 
 Stage = Literal["curated", "speech", "speaker", "scene", "setting", "completion", "role_thinking", "system_thinking"]
 
@@ -25,7 +25,6 @@ class SynthConfig(Record):
     concurrency: int = Field(default=4, gt=0)
     """Calls in flight. It changes the speed and nothing else."""
     seed: int = 0
-    history_policy: HistoryPolicy = "drop_own_system"
     history_turns: int = Field(default=5, gt=0)
     """So many turns of history are shown to the teacher."""
     retries: int = Field(default=2, ge=0)

@@ -143,8 +143,8 @@ def _policy(loop: Loop) -> PolicySection:
             unread=s.unknown,
             entropy_bits=s.layouts.entropy_bits if s.layouts.n else None,
             top_layout_share=s.layouts.top_share if s.layouts.n else None,
-            words=None,
-            well_formed=(s.replies - s.gated) / s.replies if s.replies else None,
+            gated=s.gated,
+            tokens=s.completion_tokens,
         )
         for s in result.curve
     )
