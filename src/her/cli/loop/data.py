@@ -11,7 +11,7 @@ from her.stage import Finished, Outcome, Progress
 from her.store import read_jsonl, write_jsonl
 from her.story import load_gold, story_path
 
-ROOMS = ("schema", "renderers", "data", "story")
+ROOMS = ("schema", "renderers", "data", "story", "cli/loop/data")
 
 
 class DataSettings(Record):

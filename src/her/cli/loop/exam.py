@@ -13,7 +13,7 @@ from her.schema import Comparison, Record, RLPrompt, Scene, Turn, Verdict
 from her.stage import Finished, Outcome, Progress
 from her.store import read_json, write_json
 
-ROOMS = ("schema", "renderers", "simulation", "evals", "reward")
+ROOMS = ("schema", "renderers", "simulation", "evals", "reward", "llm", "cli/loop/exam")
 OPENING = 2
 """Turns of a held-out scene that are given before the policies play on."""
 

@@ -29,7 +29,7 @@ from her.store import read_json, read_jsonl, write_json
 from her.story import load_pairs, story_path
 from her.train.sft import SFTConfig, train_sft
 
-ROOMS = ("schema", "renderers", "reward", "train", "data", "story")
+ROOMS = ("schema", "renderers", "reward", "train", "data", "story", "llm", "cli/loop/judges")
 CONTROL = "longer reply"
 FAMILIES = {
     "pmi": "likelihood",

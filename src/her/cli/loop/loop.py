@@ -33,9 +33,8 @@ class Loop:
         rooms: tuple[str, ...],
         models: Mapping[str, str],
     ) -> Finished:
-        """Do a stage unless it is done, with progress and a closing line. This folder's own code counts for all."""
-        code = (*rooms, "cli/loop", "llm", "stats")
-        key = stage_key(stage, inputs=inputs, settings=settings, rooms=code, models=models)
+        """Do a stage unless it is done, with progress and a closing line. `rooms` says whose code it depends on."""
+        key = stage_key(stage, inputs=inputs, settings=settings, rooms=rooms, models=models)
         with self.board.stage(stage, what) as progress:
             done = self.run.run(key, lambda folder: work(folder, progress))
         self.board.finished(done)

@@ -12,7 +12,7 @@ from her.schema import Record, RLPrompt
 from her.stage import Finished, Outcome, Progress
 from her.train.policy import PolicyConfig, train_policy
 
-ROOMS = ("schema", "renderers", "reward", "train")
+ROOMS = ("schema", "renderers", "reward", "train", "llm", "cli/loop/policy")
 OUTPUTS = ("adapter.gguf", "her.json", "peft", "rollouts.jsonl", "training.json")
 
 

@@ -10,7 +10,7 @@ from her.llm import fingerprint, save_card, weights
 from her.stage import Finished, Outcome, Progress
 from her.train.sft import SFTConfig, train_sft
 
-ROOMS = ("schema", "renderers", "train")
+ROOMS = ("schema", "renderers", "train", "llm", "cli/loop/sft")
 
 
 def stage(loop: Loop) -> Finished:

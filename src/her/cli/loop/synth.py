@@ -11,7 +11,7 @@ from her.store import write_json, write_jsonl, write_text
 from her.story import load_book, story_path
 from her.synthesis import Curated, SynthConfig, SynthResult, read_book, read_curated, summary, synthesize
 
-ROOMS = ("schema", "renderers", "synthesis")
+ROOMS = ("schema", "renderers", "synthesis", "llm", "cli/loop/synth")
 
 
 def stage(loop: Loop) -> Finished:
