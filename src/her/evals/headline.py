@@ -89,8 +89,8 @@ def caveats(report: RunReport) -> tuple[str, ...]:
         ]
         said += [f"The examining judge, {r.name}, was not measured on test pairs." for r in examiners if r.test is None]
         said += [
-            f"The rewarding judge, {r.name}, is not shown to be better than chance either: what the policy learns from it "
-            "beyond passing the gates may be noise."
+            f"The rewarding judge, {r.name}, is not shown to be better than chance either: what the policy learns "
+            "from it beyond passing the gates may be noise."
             for r in report.judge.rows
             if r.rewards and r.test is not None and (r.test.low is None or r.test.low <= 0.5)
         ]
