@@ -26,6 +26,12 @@ _ARCHITECTURES = {"llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "smollm3
 _KEY = re.compile(r".*layers\.(\d+)\.([\w.]+)\.lora_([AB])\.(?:default\.)?weight")
 
 
+def exportable(base: Path) -> bool:
+    """Does llama.cpp know this architecture's adapters by the names used here?"""
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    return config["model_type"] in _ARCHITECTURES
+
+
 def export_adapter(peft_dir: Path, out_gguf: Path, *, base: Path) -> None:
     """Write `out_gguf`, whole or not at all."""
     from gguf import GGUFWriter
@@ -35,7 +41,7 @@ def export_adapter(peft_dir: Path, out_gguf: Path, *, base: Path) -> None:
     lora = json.loads((peft_dir / "adapter_config.json").read_text(encoding="utf-8"))
     arch = _ARCHITECTURES.get(config["model_type"])
     if arch is None:
-        raise TrainError(f"{base}: no GGUF adapter for architecture {config['model_type']!r}; serve it with `hf:`")
+        raise TrainError(f"{base}: no GGUF adapter for architecture {config['model_type']!r}; use its PEFT folder")
     if lora.get("use_dora") or lora.get("use_rslora") or lora.get("rank_pattern") or lora.get("alpha_pattern"):
         raise TrainError(f"{peft_dir}: only plain LoRA of one rank fits a GGUF adapter; train without variants")
     handle, temporary = tempfile.mkstemp(dir=out_gguf.parent, prefix=f".{out_gguf.name}.")

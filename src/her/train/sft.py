@@ -219,8 +219,8 @@ def train_sft(
 
 
 def save_adapter(model: Any, *, base: Path, out: Path) -> None:
-    """Write `out/peft` and `out/adapter.gguf`."""
-    from her.train.adapter_gguf import export_adapter
+    """Write `out/peft` and, for architectures that llama.cpp can adapt, `out/adapter.gguf`."""
+    from her.train.adapter_gguf import export_adapter, exportable
 
     work = Path(tempfile.mkdtemp(dir=out, prefix=".peft-"))
     work.chmod(0o755)
@@ -231,7 +231,8 @@ def save_adapter(model: Any, *, base: Path, out: Path) -> None:
         config = json.loads(config_file.read_text(encoding="utf-8"))
         write_json(config_file, {**config, "base_model_name_or_path": base.name})
         (work / "README.md").unlink(missing_ok=True)
-        export_adapter(work, out / "adapter.gguf", base=base)
+        if exportable(base):
+            export_adapter(work, out / "adapter.gguf", base=base)
         replace_folder(work, out / "peft")
     finally:
         shutil.rmtree(work, ignore_errors=True)

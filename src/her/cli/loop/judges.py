@@ -11,11 +11,11 @@ from pathlib import Path
 
 from her.cli.loop.encoded import encode_all
 from her.cli.loop.loop import Loop
-from her.cli.loop.policies import card, told
+from her.cli.loop.policies import finish, told
 from her.cli.recipe import JudgeSettings
 from her.data import Splitter, judge_samples
 from her.errors import InputError
-from her.llm import LedgerScorer, fingerprint, open_model, open_scorer, save_card, weights
+from her.llm import LedgerScorer, fingerprint, open_model, open_scorer, weights
 from her.reward import Judge, JudgeReport, Pack, Parts, load_pack, measure, parts, select
 from her.reward.blend import BlendJudge, fit_blend, load_blend, save_blend
 from her.reward.generative import GenerativeJudge
@@ -92,7 +92,7 @@ def stage(loop: Loop) -> Finished:
         if trainable(loop):
             progress(0, 1, "preparing the weights")
             tuned, long = train_judge(loop, dealt, folder=folder, progress=progress)
-            outputs += ["model/brief.json", "model/her.json", "model/peft"]
+            outputs += finish(loop, folder, name, stage="judge")
         progress(0, 1, "fitting the blend")
         asyncio.run(_fit(loop, dealt, folder))
         kinds = ("pmi", "blend", "untrained", "trained") if trainable(loop) else ("asked", "blend")
@@ -163,7 +163,6 @@ def train_judge(loop: Loop, dealt: Parts, *, folder: Path, progress: Progress) -
     encoded, long = encode_all(samples, base, max_tokens=config.max_tokens)
     train_sft(config, base=base, train=encoded, valid=[], out=folder / "model", progress=told(progress))
     save_brief(folder / "model", settings.brief)
-    save_card(folder / "model", card(loop, name, fingerprint(name), stage="judge"))
     return len(pairs), len(long)
 
 

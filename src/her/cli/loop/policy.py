@@ -5,8 +5,8 @@ from pathlib import Path
 
 from her.cli.loop import data, judges
 from her.cli.loop.loop import Loop
-from her.cli.loop.policies import card, told
-from her.llm import fingerprint, save_card, weights
+from her.cli.loop.policies import finish, told
+from her.llm import fingerprint, weights
 from her.reward import GateConfig, GroupConfig, GroupReward
 from her.schema import Record, RLPrompt
 from her.stage import Finished, Outcome, Progress
@@ -39,7 +39,6 @@ def stage(loop: Loop) -> Finished:
         prompts=recipe.rl_prompts,
         judge=chosen.rewards,
     )
-    base_print = fingerprint(name)
 
     def work(folder: Path, progress: Progress) -> Outcome:
         progress(0, 1, "opening the judge")
@@ -54,16 +53,13 @@ def stage(loop: Loop) -> Finished:
             out=folder / "model",
             progress=told(progress),
         )
-        save_card(folder / "model", card(loop, name, base_print, stage="policy"))
         rejected = {
             "gated": sum(s.gated for s in result.curve),
             "no_reward": sum(s.unknown for s in result.curve),
             "prompt_too_long": result.prompts_too_long,
         }
         return Outcome(
-            outputs=tuple(
-                f"model/{n}" for n in ("adapter.gguf", "her.json", "peft", "rollouts.jsonl", "training.json")
-            ),
+            outputs=finish(loop, folder, name, stage="policy"),
             kept=sum(s.replies - s.gated - s.unknown for s in result.curve),
             rejected={reason: n for reason, n in rejected.items() if n},
         )
@@ -79,7 +75,7 @@ def stage(loop: Loop) -> Finished:
         },
         settings=settings,
         rooms=ROOMS,
-        models={"base": base_print},
+        models={"base": fingerprint(name)},
     )
 
 

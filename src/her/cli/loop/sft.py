@@ -5,8 +5,8 @@ from pathlib import Path
 from her.cli.loop import data
 from her.cli.loop.encoded import encode_all
 from her.cli.loop.loop import Loop
-from her.cli.loop.policies import card, told
-from her.llm import fingerprint, save_card, weights
+from her.cli.loop.policies import finish, told
+from her.llm import fingerprint, weights
 from her.stage import Finished, Outcome, Progress
 from her.train.sft import SFTConfig, train_sft
 
@@ -18,7 +18,6 @@ def stage(loop: Loop) -> Finished:
     recipe = loop.recipe
     name = recipe.models.policy
     settings = SFTConfig.model_validate({**recipe.sft.model_dump(), "seed": recipe.run.seed})
-    base_print = fingerprint(name)
 
     def work(folder: Path, progress: Progress) -> Outcome:
         progress(0, 1, "preparing the weights (once on a machine)")
@@ -27,10 +26,9 @@ def stage(loop: Loop) -> Finished:
         train, long = encode_all([s for s in samples if s.split == "train"], base, max_tokens=settings.max_tokens)
         valid, long_valid = encode_all([s for s in samples if s.split == "valid"], base, max_tokens=settings.max_tokens)
         train_sft(settings, base=base, train=train, valid=valid, out=folder / "model", progress=told(progress))
-        save_card(folder / "model", card(loop, name, base_print, stage="sft"))
         too_long = len(long) + len(long_valid)
         return Outcome(
-            outputs=("model/adapter.gguf", "model/her.json", "model/peft", "model/training.json"),
+            outputs=finish(loop, folder, name, stage="sft"),
             kept=len(train) + len(valid),
             rejected={"too_long": too_long} if too_long else {},
         )
@@ -42,5 +40,5 @@ def stage(loop: Loop) -> Finished:
         inputs={"samples": loop.run.root / "data" / "sft.jsonl"},
         settings=settings,
         rooms=ROOMS,
-        models={"base": base_print},
+        models={"base": fingerprint(name)},
     )
