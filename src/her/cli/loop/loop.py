@@ -1,5 +1,6 @@
 """Loop: what every stage of a run is handed, and the one way in which a stage is done."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 from her.cli.loop.board import Board
 from her.cli.recipe import Recipe
 from her.llm.ledger import Ledger
-from her.schema import Record
+from her.schema import Record, RLPrompt
 from her.stage import Finished, Outcome, Progress, RunFolder, stage_key
+from her.store import read_jsonl
 
 Work = Callable[[Path, Progress], Outcome]
 
@@ -41,5 +43,7 @@ class Loop:
         return done
 
     def chat_command(self) -> str:
-        """How to talk to what was trained."""
-        return f"her chat --model run:{self.run.root}"
+        """How to talk to what was trained, as a character of its own samples."""
+        prompts = read_jsonl(self.run.root / "data" / "rl.jsonl", RLPrompt)
+        name = next(p.character for p in prompts if p.split == "train")
+        return f"her chat --model run:{self.run.root} --character {shlex.quote(name)}"
