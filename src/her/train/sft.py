@@ -229,7 +229,8 @@ def save_adapter(model: Any, *, base: Path, out: Path) -> None:
         # The base's path says where it lay on this machine, which is nobody's business later.
         config_file = work / "adapter_config.json"
         config = json.loads(config_file.read_text(encoding="utf-8"))
-        write_json(config_file, {**config, "base_model_name_or_path": base.name})
+        modules = sorted(config["target_modules"])  # a set in PEFT: its order changes from process to process
+        write_json(config_file, {**config, "base_model_name_or_path": base.name, "target_modules": modules})
         (work / "README.md").unlink(missing_ok=True)
         if exportable(base):
             export_adapter(work, out / "adapter.gguf", base=base)
