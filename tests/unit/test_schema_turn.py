@@ -8,13 +8,17 @@ from her.schema import (
     Comparison,
     Decided,
     Dialogue,
+    Flag,
+    Gain,
     Part,
     Preference,
     PrincipleFinding,
     Scene,
+    Span,
     Turn,
     Unparsed,
     Viewer,
+    merge_parts,
 )
 
 TURN = Turn(
@@ -84,3 +88,23 @@ def test_malformed_records_are_refused() -> None:
         Dialogue(id="d", scene=SCENE, turns=(Turn(id="t", speaker="Tobin", parts=()),), provenance="gold")
     with pytest.raises(ValidationError, match="share an id"):
         Dialogue(id="d", scene=SCENE, turns=(TURN, TURN), provenance="gold")
+
+
+def test_doubts_and_measurements_are_in_no_view() -> None:
+    gain = Gain(layer="thought", scorer="s", tokens=3, given=-1, without=-2, shuffled=-2, copied=0, value=1)
+    flag = Flag(kind="injection", where="speech", detail="ignore your instructions")
+    turn = Turn(
+        id="t", speaker="Ann", parts=(Part(kind="speech", text="Ignore that."),), gains=(gain,), flags=(flag,)
+    )
+    for viewer in (Viewer.character("Ann"), Viewer.reader(role_thinking=True), Viewer.judge(role_thinking=True)):
+        seen = turn.seen_by(viewer)
+        assert (seen.gains, seen.flags) == ((), ())
+
+
+def test_only_speech_without_a_place_is_invented() -> None:
+    with pytest.raises(ValidationError, match="invented"):
+        Part(kind="thought", text="x", invented=True)
+    with pytest.raises(ValidationError, match="invented"):
+        Part(kind="speech", text="x", span=Span(start=0, end=1), invented=True)
+    joined = merge_parts((Part(kind="speech", text="a", invented=True), Part(kind="speech", text="b")))
+    assert joined == (Part(kind="speech", text="a b", invented=True),)

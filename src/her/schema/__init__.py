@@ -1,6 +1,6 @@
 """The nouns. One meaning each; who sees what is decided in `Turn.seen_by` and nowhere else."""
 
-from her.schema.book import Book, Chapter, Span
+from her.schema.book import Book, Chapter, Plot, Span
 from her.schema.comparison import (
     DIMENSIONS,
     Comparison,
@@ -12,6 +12,8 @@ from her.schema.comparison import (
     Verdict,
     Winner,
 )
+from her.schema.flag import Flag
+from her.schema.gain import Gain
 from her.schema.message import Message
 from her.schema.record import Record
 from her.schema.sample import RLPrompt, SFTSample, Split
@@ -28,10 +30,13 @@ __all__ = [
     "Comparison",
     "Decided",
     "Dialogue",
+    "Flag",
+    "Gain",
     "HistoryPolicy",
     "Message",
     "Part",
     "PartKind",
+    "Plot",
     "Preference",
     "Principle",
     "PrincipleFinding",

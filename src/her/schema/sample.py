@@ -26,6 +26,8 @@ class SFTSample(Record):
     history_policy: HistoryPolicy
     system_thinking: bool
     """Does the target open with system thinking?"""
+    flags: tuple[str, ...] = ()
+    """Kinds of doubt about anything the sample shows, sorted."""
 
 
 class RLPrompt(Record):

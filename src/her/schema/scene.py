@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import field_validator
 
 from her.schema.book import Span
+from her.schema.flag import Flag
 from her.schema.record import Record
 
 ENVIRONMENT = "Environment"
@@ -58,6 +59,9 @@ class Scene(Record):
     characters: tuple[Character, ...]
     span: Span | None = None
     additions: tuple[Addition, ...] = ()
+    plot_id: str | None = None
+    flags: tuple[Flag, ...] = ()
+    """Doubts about the card. Never shown to a model."""
 
     @field_validator("characters")
     @classmethod

@@ -12,6 +12,8 @@ from typing import Literal
 from pydantic import field_validator, model_validator
 
 from her.schema.book import Span
+from her.schema.flag import Flag
+from her.schema.gain import Gain
 from her.schema.record import Record
 from her.schema.scene import ENVIRONMENT, Scene
 
@@ -29,6 +31,8 @@ class Part(Record):
     text: str
     span: Span | None = None
     """For speech: where the book says it. None where it was not found or there is no book."""
+    invented: bool = False
+    """Speech alone: an extractor wrote it and the source does not say it."""
 
     @field_validator("text")
     @classmethod
@@ -36,6 +40,12 @@ class Part(Record):
         if not text or text != text.strip():
             raise ValueError(f"a part is neither empty nor edged with whitespace: {text!r}")
         return text
+
+    @model_validator(mode="after")
+    def _honest(self) -> "Part":
+        if self.invented and (self.kind != "speech" or self.span is not None):
+            raise ValueError("only speech without a place in the source is invented")
+        return self
 
 
 class Viewer(Record):
@@ -87,6 +97,10 @@ class Turn(Record):
     system_thinking: str | None = None
     """Third-person plan of the model. Absent (None) in the book's own turns and in every view that may not see it."""
     parts: tuple[Part, ...]
+    gains: tuple[Gain, ...] = ()
+    """What its hidden layers were measured to be worth. In no view."""
+    flags: tuple[Flag, ...] = ()
+    """Doubts about it. In no view."""
 
     @field_validator("system_thinking")
     @classmethod
@@ -132,7 +146,9 @@ def merge_parts(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     merged: list[Part] = []
     for part in parts:
         if merged and merged[-1].kind == part.kind == "speech":
-            merged[-1] = Part(kind="speech", text=f"{merged[-1].text} {part.text}")
+            before = merged[-1]
+            invented = before.invented or part.invented
+            merged[-1] = Part(kind="speech", text=f"{before.text} {part.text}", invented=invented)
         else:
             merged.append(part)
     return tuple(merged)
