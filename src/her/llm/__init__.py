@@ -1,7 +1,8 @@
 """One door to any model. Engines are imported only when a name asks for one."""
 
 from her.llm.ledger import Ledger, Tally
-from her.llm.ledger_model import LedgerModel, LedgerScorer
+from her.llm.ledger_model import LedgerModel
+from her.llm.ledger_scorer import LedgerScorer
 from her.llm.model import ChatModel, Delta, FinishReason, Reply, Request, Score, Scorer, TokenLogprob, Usage
 from her.llm.names import ModelCard, describe, fingerprint, open_model, open_models, open_scorer, weights
 from her.llm.scripted import ScriptedModel, ScriptedReply
