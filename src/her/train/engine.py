@@ -103,6 +103,31 @@ def _store_error(out: Path, e: Exception) -> StoreError:
     return StoreError(f"cannot write below {out}: {reason}; {next_step}")
 
 
+def arguments(
+    *, checkpoints: Path, place: Placement, seed: int, save_every: int, max_grad_norm: float
+) -> dict[str, Any]:
+    """What every trainer here is told: one step a log, checkpoints that can be gone on from, no trackers, no bars."""
+    return {
+        "output_dir": str(checkpoints),
+        "max_grad_norm": max_grad_norm,
+        "optim": "adamw_torch",
+        "seed": seed,
+        "data_seed": seed,
+        "bf16": place.bf16,
+        "use_cpu": place.device == "cpu",
+        "gradient_checkpointing": False,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "save_strategy": "steps",
+        "save_steps": save_every,
+        "save_total_limit": 2,
+        "eval_strategy": "no",
+        "report_to": [],
+        "disable_tqdm": True,
+        "remove_unused_columns": False,
+    }
+
+
 def load_tokenizer(base: Path) -> Any:
     """The tokenizer of a base folder, checked for what training needs."""
     from transformers import AutoTokenizer

@@ -29,7 +29,7 @@ from her.schema import RLPrompt
 from her.store import canonical
 from her.train.checkpoint import mark_whole
 from her.train.clock import StepClock
-from her.train.engine import Placement, load_policy
+from her.train.engine import Placement, arguments, load_policy
 from her.train.label_trainer import tensors_of
 from her.train.packing import pack
 from her.train.policy import GroupReward, PolicyConfig, PolicyStep, Rollout
@@ -264,8 +264,14 @@ def build_trainer(
     lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=list(targets), task_type="CAUSAL_LM")
     model = load_policy(base, adapter=adapter, lora=lora, place=place)
     bridge = RewardBridge(reward, ordered, tokenizer, config=config, rollouts=rollouts)
-    arguments = GRPOConfig(
-        output_dir=str(checkpoints),
+    settings = GRPOConfig(
+        **arguments(
+            checkpoints=checkpoints,
+            place=place,
+            seed=config.seed,
+            save_every=config.save_every,
+            max_grad_norm=config.max_grad_norm,
+        ),
         max_steps=config.steps,
         per_device_train_batch_size=config.group_size,
         gradient_accumulation_steps=config.prompts_per_step,
@@ -283,30 +289,14 @@ def build_trainer(
         mask_truncated_completions=config.mask_truncated,
         learning_rate=config.learning_rate,
         lr_scheduler_type="constant",
-        max_grad_norm=config.max_grad_norm,
-        optim="adamw_torch",
-        seed=config.seed,
-        data_seed=config.seed,
-        bf16=place.bf16,
-        use_cpu=place.device == "cpu",
-        gradient_checkpointing=False,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        save_strategy="steps",
-        save_steps=config.save_every,
-        save_total_limit=2,
-        eval_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
         log_completions=False,
         dataloader_pin_memory=False,
-        remove_unused_columns=False,
     )
     scored: Any = bridge
     trainer = GroupTrainer(
         model=model,
         reward_funcs=scored,
-        args=arguments,
+        args=settings,
         train_dataset=Dataset.from_list([{"prompt": str(i), "number": i} for i in range(len(ordered))]),
         processing_class=tokenizer,
         callbacks=[_Watch(bridge, progress, run)],

@@ -22,7 +22,7 @@ from her.errors import TrainError
 from her.renderers.tokens import Encoded
 from her.train.checkpoint import mark_whole
 from her.train.clock import StepClock
-from her.train.engine import Placement, load_policy, load_tokenizer
+from her.train.engine import Placement, arguments, load_policy, load_tokenizer
 from her.train.packing import Packed, mask_of, pack
 from her.train.progress import Progress
 from her.train.sft import SFTConfig, first_label
@@ -183,8 +183,14 @@ def build_trainer(
         task_type="CAUSAL_LM",
     )
     model = load_policy(base, adapter=adapter, lora=lora, place=place)
-    arguments = TRLConfig(
-        output_dir=str(checkpoints),
+    settings = TRLConfig(
+        **arguments(
+            checkpoints=checkpoints,
+            place=place,
+            seed=config.seed,
+            save_every=config.save_every,
+            max_grad_norm=config.max_grad_norm,
+        ),
         per_device_train_batch_size=1,
         gradient_accumulation_steps=config.grad_accum,
         num_train_epochs=1,
@@ -192,23 +198,7 @@ def build_trainer(
         lr_scheduler_type="cosine",
         warmup_steps=config.warmup,
         weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        optim="adamw_torch",
-        seed=config.seed,
-        data_seed=config.seed,
-        bf16=place.bf16,
-        use_cpu=place.device == "cpu",
-        gradient_checkpointing=False,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        save_strategy="steps",
-        save_steps=config.save_every,
-        save_total_limit=2,
-        eval_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
         dataloader_pin_memory=place.device != "cpu",
-        remove_unused_columns=False,
         max_length=None,
         packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
@@ -216,7 +206,7 @@ def build_trainer(
     watch = _Watch(config, progress, run)
     trainer = LabelTrainer(
         model=model,
-        args=arguments,
+        args=settings,
         train_dataset=Dataset.from_list([{"labels": []}]),
         processing_class=tokenizer,
         data_collator=collate,

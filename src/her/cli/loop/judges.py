@@ -137,9 +137,8 @@ def deal(loop: Loop) -> Parts:
         raise InputError(f"{recipe.pairs} holds no labelled pairs; give some, or leave `pairs` out")
     pairs = _spread(pairs, recipe.judge.most_pairs or len(pairs))
     held_out = [p for p in pairs if recipe.splits.split(p.comparison.scene, p.comparison.scene.id) == "test"]
-    dealt = parts(pairs, seed=recipe.run.seed, choose=recipe.judge.choose, test=recipe.judge.test)
     if not held_out or len(held_out) == len(pairs):
-        return dealt
+        return parts(pairs, seed=recipe.run.seed, choose=recipe.judge.choose, test=recipe.judge.test)
     rest = parts([p for p in pairs if p not in held_out], seed=recipe.run.seed, choose=recipe.judge.choose, test=0.1)
     return Parts(train=(*rest.train, *rest.test), choose=rest.choose, test=tuple(held_out))
 
