@@ -1,8 +1,14 @@
 """Book, Chapter and Span: a text and where in it a thing was found."""
 
+from bisect import bisect_right
+from itertools import pairwise
+
 from pydantic import Field, model_validator
 
 from her.schema.record import Record
+
+BLANK = "\f"
+"""What stands for every character of furniture when a book is read. White space, and found in no text of our day."""
 
 
 class Span(Record):
@@ -48,6 +54,26 @@ class Book(Record):
     text: str
     chapters: tuple[Chapter, ...]
     furniture: tuple[Span, ...] = ()
-    """What is not the author's: licence texts, running heads, page numbers, transcriber's notes. Nobody reads it."""
+    """What is not the author's: licence texts, running heads, page numbers, transcriber's notes. Nobody reads it.
+    In order, and none touches another."""
     licence: str | None = None
     """None: the licence is not known."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Book":
+        if any(a.end >= b.start for a, b in pairwise(self.furniture)):
+            raise ValueError(f"the furniture of {self.id} is out of order or overlaps")
+        return self
+
+    def read(self, span: Span | None = None) -> str:
+        """What the author says at `span` (default: everywhere). Furniture is blanked character by character, so that
+        offsets stay those of `text`."""
+        start, end = (span.start, span.end) if span is not None else (0, len(self.text))
+        pieces, at = [], start
+        for place in self.furniture[bisect_right(self.furniture, start, key=lambda f: f.end) :]:
+            if place.start >= end:
+                break
+            low, high = max(place.start, start), min(place.end, end)
+            pieces += [self.text[at:low], BLANK * (high - low)]
+            at = high
+        return "".join([*pieces, self.text[at:end]])

@@ -9,9 +9,22 @@ from typing import Literal
 from pydantic import Field
 
 from her.renderers.layouts import LayoutStats
-from her.schema import Dialogue, Record, Span
+from her.schema import Dialogue, Plot, Record, Span
 
-Stage = Literal["curated", "speech", "speaker", "scene", "setting", "completion", "role_thinking", "system_thinking"]
+Stage = Literal[
+    "source",
+    "curated",
+    "reading",
+    "speech",
+    "speaker",
+    "scene",
+    "setting",
+    "completion",
+    "role_thinking",
+    "system_thinking",
+]
+Extraction = Literal["rules", "teacher"]
+"""Who finds scenes, speakers and turns in a text: code alone, or the teacher, chunk by chunk."""
 
 
 class SynthConfig(Record):
@@ -19,6 +32,12 @@ class SynthConfig(Record):
 
     chapters: str | None = None
     """`3`, `1-2` or `1,4-5`; None: all."""
+    extract: Extraction | None = None
+    """None: as suits the teacher, `rules` for a small one and `teacher` for an endpoint."""
+    chunk_tokens: int = Field(default=3000, ge=200)
+    """At most so many tokens of the book, as estimated, are read by the teacher at a time."""
+    invented: Literal["keep", "drop"] = "drop"
+    """What becomes of speech that an extracting teacher wrote and the text does not say. Kept, it is marked."""
     max_scenes: int | None = Field(default=None, gt=0)
     max_turns: int | None = Field(default=None, gt=0)
     """Turns of one dialogue at most; the rest of a longer scene is left out and counted."""
@@ -103,3 +122,5 @@ class SynthResult(Record):
     rejects: tuple[Reject, ...]
     verified: tuple[Verified, ...]
     report: SynthReport
+    plots: tuple[Plot, ...] = ()
+    """None where the source has none: a curated file without summaries."""
