@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from her.llm.model import Score
+from her.llm.model import Score, ScoreItem
 from her.renderers import render_turn
 from her.schema import (
     Character,
@@ -116,13 +116,13 @@ class WordScorer:
     fingerprint = "words-1"
 
     def __init__(self) -> None:
-        self.items: list[tuple[tuple[Message, ...], str]] = []
+        self.items: list[ScoreItem] = []
 
-    async def score(self, items: Sequence[tuple[tuple[Message, ...], str]]) -> list[Score]:
+    async def score(self, items: Sequence[ScoreItem]) -> list[Score]:
         self.items += items
         out = []
-        for messages, reply in items:
-            known = set(" ".join(m.content for m in messages).lower().split())
-            said = reply.lower().split()
+        for item in items:
+            known = set(" ".join([*(m.content for m in item.messages), item.prefill]).lower().split())
+            said = item.text.lower().split()
             out.append(Score(logprob=sum(-0.5 if w in known else -2.0 for w in said), tokens=len(said)))
         return out

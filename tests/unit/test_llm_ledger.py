@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 from her.errors import ReplyError, StoreError
-from her.llm import Delta, Ledger, LedgerModel, LedgerScorer, Reply, Request, Score, ScriptedModel, ScriptedReply
+from her.llm import (
+    Delta,
+    Ledger,
+    LedgerModel,
+    LedgerScorer,
+    Reply,
+    Request,
+    Score,
+    ScoreItem,
+    ScriptedModel,
+    ScriptedReply,
+)
 from her.llm.ledger import ledger_key
 from her.schema import Message
 
@@ -125,20 +136,22 @@ def test_scores_are_paid_once_each(tmp_path: Path) -> None:
         def __init__(self) -> None:
             self.paid: list[str] = []
 
-        async def score(self, items: Sequence[tuple[tuple[Message, ...], str]]) -> list[Score]:
-            self.paid += [text for _, text in items]
-            return [Score(logprob=-float(len(text)), tokens=len(text)) for _, text in items]
+        async def score(self, items: Sequence[ScoreItem]) -> list[Score]:
+            self.paid += [i.prefill + i.text for i in items]
+            return [Score(logprob=-float(len(i.text)), tokens=len(i.text)) for i in items]
+
+    def item(text: str, prefill: str = "") -> ScoreItem:
+        return ScoreItem(messages=(Message(role="user", content="q"),), text=text, prefill=prefill)
 
     async def call() -> None:
         inner = Counting()
         with Ledger(tmp_path / "l") as ledger:
             scorer = LedgerScorer(inner, ledger, stage="s")
-            chat = (Message(role="user", content="q"),)
-            scores = await scorer.score([(chat, "aa"), (chat, "b"), (chat, "aa")])
-            assert [s.tokens for s in scores] == [2, 1, 2]
-            assert [s.tokens for s in await scorer.score([(chat, "ccc"), (chat, "b")])] == [3, 1]
-            assert (ledger.tally("s").calls, ledger.tally("s").hits) == (3, 2)
-        assert inner.paid == ["aa", "b", "ccc"]
+            a, b, c, d = (item("aa"), item("b"), item("ccc"), item("b", prefill="p"))
+            assert [s.tokens for s in await scorer.score([a, b, a])] == [2, 1, 2]
+            assert [s.tokens for s in await scorer.score([c, b, d])] == [3, 1, 1]
+            assert (ledger.tally("s").calls, ledger.tally("s").hits) == (4, 2)
+        assert inner.paid == ["aa", "b", "ccc", "pb"]
 
     asyncio.run(call())
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tiny_policy import make_policy
 
-from her.errors import ModelError, ModelNameError
-from her.llm import ChatModel, Request, open_model, open_scorer, weights
+from her.errors import EndpointError, ModelError, ModelNameError
+from her.llm import ChatModel, Request, ScoreItem, open_model, open_scorer, weights
 from her.llm.catalog import entry
 from her.llm.chatml import render_chatml
 from her.schema import Message
@@ -39,27 +40,46 @@ def test_our_template_is_the_model_s_own_token_for_token() -> None:
         assert tokenizer.encode(ours, add_special_tokens=False) == ids
 
 
-def test_scores_are_the_sum_over_reply_and_end_of_turn_whatever_is_scored_beside_them() -> None:
+ITEMS = (
+    ScoreItem(messages=CHAT, text="Roses."),
+    ScoreItem(messages=OTHER, text="The keeper did, every night, for his daughter."),
+    ScoreItem(messages=CHAT, text="A fire engine, I think."),
+    ScoreItem(messages=CHAT, text="Roses, of course.", prefill="Ann: "),
+    ScoreItem(messages=CHAT, text="Roses, of course.", prefill="Ann: <role_thinking>He means flowers.</role_thinking>"),
+)
+
+
+def test_a_score_is_the_sum_over_reply_and_end_of_turn() -> None:
     import torch
 
     scorer = open_scorer("local:smollm2-135m")
-    items = [
-        (CHAT, "Roses."),
-        (OTHER, "The keeper did, every night, for his daughter."),
-        (CHAT, "A fire engine, I think."),
-    ]
-    together = asyncio.run(scorer.score(items))
-    alone = [asyncio.run(scorer.score([item]))[0] for item in items]
     loaded = scorer._weights
-    for (chat, text), batched, single in zip(items, together, alone, strict=True):
-        prompt, reply = loaded.prompt_ids(chat), loaded.reply_ids(text)
-        assert reply[-1] == loaded.tokenizer.convert_tokens_to_ids("<|im_end|>")
+    encode = loaded.tokenizer.encode
+    for item, score in zip(ITEMS, asyncio.run(scorer.score(ITEMS)), strict=True):
+        prompt, turn = loaded.prompt_ids(item.messages), encode(item.prefill + item.text, add_special_tokens=False)
+        turn.append(loaded.tokenizer.convert_tokens_to_ids("<|im_end|>"))
         with torch.inference_mode():
-            logits = loaded.model(input_ids=torch.tensor([prompt + reply], device=loaded.device)).logits[0].float()
-        by_hand = sum(float(torch.log_softmax(logits[len(prompt) + i - 1], -1)[token]) for i, token in enumerate(reply))
-        assert batched.logprob == pytest.approx(by_hand, abs=1e-3)
-        assert single.logprob == pytest.approx(by_hand, abs=1e-3)
-        assert batched.tokens == len(reply)
+            logits = loaded.model(input_ids=torch.tensor([prompt + turn], device=loaded.device)).logits[0].float()
+        each = [
+            float(torch.log_softmax(logits[len(prompt) + i - 1], -1)[token]) for i, token in enumerate(turn)
+        ]  # of the whole turn, prefill included
+        assert score.tokens == len(encode(item.text, add_special_tokens=False)) + 1
+        assert score.logprob == pytest.approx(sum(each[-score.tokens :]), abs=1e-3)
+
+
+def test_a_score_is_the_same_bits_whatever_is_scored_beside_it() -> None:
+    scorer = open_scorer("local:smollm2-135m")
+    together = asyncio.run(scorer.score(ITEMS))
+    backwards = asyncio.run(scorer.score(ITEMS[::-1]))[::-1]
+    alone = [asyncio.run(scorer.score([item]))[0] for item in ITEMS]
+    assert together == alone == backwards
+
+
+def test_what_exceeds_the_context_is_refused(tmp_path: Path) -> None:
+    scorer = open_scorer(f"hf:{make_policy(tmp_path / 'tiny')}")
+    with pytest.raises(EndpointError, match="exceed 2048") as refused:
+        asyncio.run(scorer.score([ScoreItem(messages=CHAT, text="red " * 2000)]))
+    assert refused.value.status == 400
 
 
 def test_replies_are_seeded_and_streams_are_the_same_reply(model: ChatModel) -> None:

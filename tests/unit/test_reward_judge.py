@@ -198,7 +198,7 @@ def test_pmi_prefers_what_the_persona_explains_and_scores_each_reply_once() -> N
     assert first.winner == "cand_1"
     assert second == first.swap()
     assert len(scorer.items) == 4, "two replies, two views; the swapped question costs nothing"
-    assert not any("PLAN" in reply for _, reply in scorer.items)
+    assert not any("PLAN" in item.text for item in scorer.items)
 
 
 def test_pmi_does_not_score_nothing() -> None:

@@ -10,13 +10,13 @@ from reward_cases import comparison, turn
 from tiny_policy import make_policy
 
 from her.llm import TrainedCard, open_scorer, save_card
-from her.llm.model import Score
+from her.llm.model import Score, ScoreItem
 from her.reward.brief import FULL, SMALL, Brief
 from her.reward.generative import GenerativeJudge
 from her.reward.names import open_judge, save_brief
 from her.reward.pack import load_pack
 from her.reward.scored import VERDICTS, ScoredJudge
-from her.schema import Comparison, Decided, Message
+from her.schema import Comparison, Decided
 from her.train.engine import quiet
 
 PACK = load_pack(None)
@@ -31,11 +31,11 @@ class PlaceScorer:
 
     def __init__(self, *, habit: float = 0.0) -> None:
         self.habit = habit
-        self.items: list[tuple[tuple[Message, ...], str]] = []
+        self.items: list[ScoreItem] = []
 
-    async def score(self, items: Sequence[tuple[tuple[Message, ...], str]]) -> list[Score]:
+    async def score(self, items: Sequence[ScoreItem]) -> list[Score]:
         self.items += items
-        return [Score(logprob=self._logprob(messages[-1].content, verdict), tokens=1) for messages, verdict in items]
+        return [Score(logprob=self._logprob(i.messages[-1].content, i.text), tokens=1) for i in items]
 
     def _logprob(self, question: str, verdict: str) -> float:
         said = {speech: question.find(speech) for speech in (LONG.speech(), SHORT.speech())}
@@ -63,8 +63,8 @@ def test_swapped_candidates_swap_the_verdict_whatever_the_habit_of_position(habi
 def test_each_pair_is_asked_in_both_orders_with_both_verdicts() -> None:
     scorer = PlaceScorer()
     _ask(ScoredJudge(scorer, PACK), comparison(LONG, SHORT))
-    prompts = [m for m, _ in scorer.items]
-    assert [v for _, v in scorer.items] == [*VERDICTS, *VERDICTS]
+    prompts = [i.messages for i in scorer.items]
+    assert [i.text for i in scorer.items] == [*VERDICTS, *VERDICTS]
     assert prompts[0] == prompts[1] != prompts[2] == prompts[3]
     assert asyncio.run(ScoredJudge(scorer, PACK).judge([])) == []
     assert len(scorer.items) == 4

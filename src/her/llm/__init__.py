@@ -3,7 +3,7 @@
 from her.llm.ledger import Ledger, Tally
 from her.llm.ledger_model import LedgerModel
 from her.llm.ledger_scorer import LedgerScorer
-from her.llm.model import ChatModel, Delta, FinishReason, Reply, Request, Score, Scorer, TokenLogprob, Usage
+from her.llm.model import ChatModel, Delta, FinishReason, Reply, Request, Score, ScoreItem, Scorer, TokenLogprob, Usage
 from her.llm.names import ModelCard, describe, fingerprint, open_model, open_models, open_scorer, weights
 from her.llm.scripted import ScriptedModel, ScriptedReply
 from her.llm.trained import Trained, TrainedCard, load_trained, save_card
@@ -19,6 +19,7 @@ __all__ = [
     "Reply",
     "Request",
     "Score",
+    "ScoreItem",
     "Scorer",
     "ScriptedModel",
     "ScriptedReply",

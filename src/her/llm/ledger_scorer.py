@@ -10,20 +10,12 @@ from pydantic import ValidationError
 
 from her.errors import ModelError, StoreError
 from her.llm.ledger import Ledger, Paid, ledger_key
-from her.llm.model import Score, Scorer
-from her.schema import Message, Record
+from her.llm.model import Score, ScoreItem, Scorer
 from her.store import canonical
 
 
-class _ScoreRequest(Record):
-    """What a score was asked for."""
-
-    messages: tuple[Message, ...]
-    text: str
-
-
 class LedgerScorer:
-    """A `Scorer` that pays for each (messages, text) once."""
+    """A `Scorer` that pays for each item once."""
 
     def __init__(self, scorer: Scorer, ledger: Ledger, *, stage: str) -> None:
         self.name = scorer.name
@@ -32,18 +24,17 @@ class LedgerScorer:
         self._scorer = scorer
         self._ledger = ledger
 
-    async def score(self, items: Sequence[tuple[tuple[Message, ...], str]]) -> list[Score]:
+    async def score(self, items: Sequence[ScoreItem]) -> list[Score]:
         """Stored scores, and one call for all that are missing."""
-        requests = [_ScoreRequest(messages=messages, text=text) for messages, text in items]
-        keys = [ledger_key(stage=self.stage, fingerprint=self.fingerprint, request=r) for r in requests]
+        keys = [ledger_key(stage=self.stage, fingerprint=self.fingerprint, request=item) for item in items]
         answers: dict[str, Score] = {}
-        missing: dict[str, _ScoreRequest] = {}
-        for key, request in zip(keys, requests, strict=True):
+        missing: dict[str, ScoreItem] = {}
+        for key, item in zip(keys, items, strict=True):
             if key in answers or key in missing:
                 continue
             stored = self._ledger.get(key)
             if stored is None:
-                missing[key] = request
+                missing[key] = item
             else:
                 answers[key] = _read(stored, self._ledger)
         self._ledger.count(self.stage, "hits", n=len(items) - len(missing))
@@ -51,20 +42,20 @@ class LedgerScorer:
             answers |= await self._pay(missing)
         return [answers[key] for key in keys]
 
-    async def _pay(self, missing: dict[str, _ScoreRequest]) -> dict[str, Score]:
+    async def _pay(self, missing: dict[str, ScoreItem]) -> dict[str, Score]:
         started = time.monotonic()
         try:
-            scores = await self._scorer.score([(r.messages, r.text) for r in missing.values()])
+            scores = await self._scorer.score(list(missing.values()))
         except ModelError:
             self._ledger.count(self.stage, "errors")
             raise
         each_s = (time.monotonic() - started) / len(missing)
         answers = {}
-        for (key, request), score in zip(missing.items(), scores, strict=True):
+        for (key, item), score in zip(missing.items(), scores, strict=True):
             paid = Paid(
                 stage=self.stage,
                 fingerprint=self.fingerprint,
-                request=canonical(request.model_dump(mode="json")),
+                request=canonical(item.model_dump(mode="json")),
                 answer=canonical(score.model_dump(mode="json")),
                 prompt_tokens=score.tokens,
                 seconds=each_s,

@@ -72,8 +72,20 @@ class Delta(Record):
     usage: Usage | None = None
 
 
+class ScoreItem(Record):
+    """One question to a scorer: how likely is `text` here?"""
+
+    messages: tuple[Message, ...]
+    """The chat up to where the assistant speaks."""
+    text: str
+    """What the assistant goes on to say, to the end of its turn."""
+    prefill: str = ""
+    """What its turn begins with: read and not scored."""
+
+
 class Score(Record):
-    """Log-probability of a given text as a model's reply: `logprob` in nats, summed over `tokens` tokens."""
+    """Log-probability of a given text as a model's reply: `logprob` in nats, summed over `tokens` tokens, the one that
+    ends the turn included."""
 
     logprob: float
     tokens: int
@@ -97,11 +109,12 @@ class ChatModel(Protocol):
 
 @runtime_checkable
 class Scorer(Protocol):
-    """A model that can say how likely a given reply is."""
+    """A model that can say how likely a given reply is. A score is a function of its item alone, to the last bit: what
+    is scored beside it must not matter, or a run that was killed would end with other numbers."""
 
     name: str
     fingerprint: str
 
-    async def score(self, items: Sequence[tuple[tuple[Message, ...], str]]) -> list[Score]:
-        """One score per (messages, reply text), in order."""
+    async def score(self, items: Sequence[ScoreItem]) -> list[Score]:
+        """One score per item, in order. Items with the same `messages` are cheaper together."""
         ...

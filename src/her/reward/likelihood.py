@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from her.llm.model import Scorer
+from her.llm.model import ScoreItem, Scorer
 from her.renderers.roleplay import chat
 from her.renderers.tags import render_turn
 from her.reward.brief import Brief
@@ -65,7 +65,7 @@ async def likelihoods(
     scorer: Scorer, replies: Sequence[tuple[Comparison, Turn]], *, views: Sequence[View], brief: Brief
 ) -> list[Likelihood | None]:
     """One per reply, in order; None where nothing of the reply may be seen. Equal questions are scored once."""
-    index: dict[tuple[tuple[Message, ...], str], int] = {}
+    index: dict[ScoreItem, int] = {}
     asked: list[dict[View, int] | None] = []
     for place, turn in replies:
         text = reply_text(turn, brief=brief)
@@ -73,7 +73,7 @@ async def likelihoods(
             asked.append(None)
             continue
         cut = brief.comparison(place)
-        asked.append({v: index.setdefault((messages(cut, v), text), len(index)) for v in views})
+        asked.append({v: index.setdefault(ScoreItem(messages=messages(cut, v), text=text), len(index)) for v in views})
     scores = await scorer.score(list(index)) if index else []
     return [
         None

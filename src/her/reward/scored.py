@@ -7,7 +7,7 @@ sampling; engines read a prompt once for both. Both orders are averaged, so a ha
 
 from collections.abc import Sequence
 
-from her.llm.model import Scorer
+from her.llm.model import ScoreItem, Scorer
 from her.renderers.judging import judge_messages, render_verdict
 from her.reward.brief import SMALL, Brief
 from her.reward.pack import Pack
@@ -33,7 +33,9 @@ class ScoredJudge:
 
     async def judge(self, comparisons: Sequence[Comparison]) -> list[Verdict]:
         asked = [self._messages(c) for pair in comparisons for c in (pair, pair.swap())]
-        scores = await self._scorer.score([(m, v) for m in asked for v in VERDICTS]) if asked else []
+        scores = (
+            await self._scorer.score([ScoreItem(messages=m, text=v) for m in asked for v in VERDICTS]) if asked else []
+        )
         gaps = [a.logprob - b.logprob for a, b in zip(scores[::2], scores[1::2], strict=True)]
         return [self._verdict((a - b) / 2) for a, b in zip(gaps[::2], gaps[1::2], strict=True)]
 
