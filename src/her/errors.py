@@ -7,8 +7,10 @@
     ├── TagError         text that is not a well-formed turn               (ValueError)
     ├── ModelError       a model name, engine or endpoint                  (RuntimeError)
     │   ├── ModelNameError    no such model
-    │   ├── EndpointError     the endpoint refused or is down
-    │   └── ReplyError        the endpoint answered, but not with a reply
+    │   ├── EndpointError     the endpoint refused or is down: the run stops
+    │   ├── ReplyError        the endpoint answered, but not with a reply
+    │   ├── DeadLetterError   one request was given up for good: the run goes on without it
+    │   └── BudgetError       a hard cap on cost was reached: the run stops
     ├── TeacherError     a teacher's answer that cannot be used            (ValueError)
     ├── VerdictError     a judge or a principle pack                       (ValueError)
     └── TrainError       a training run or its checkpoint                  (RuntimeError)
@@ -16,6 +18,8 @@
 A message has three parts: what happened, where, and what to do next. The command line prints it without a traceback
 and exits with `exit_code`.
 """
+
+from typing import Literal
 
 
 class HerError(Exception):
@@ -70,6 +74,25 @@ class EndpointError(ModelError):
 
 class ReplyError(ModelError):
     """An endpoint answered with something that is not a reply."""
+
+
+DeadReason = Literal["refused", "too_long", "unreadable", "spent", "killed_upstream"]
+"""Why a request was given up. refused: the endpoint says that it never will. too_long: the same, for its length.
+unreadable: no attempt brought a reply. spent: every attempt failed on the way. killed_upstream: the endpoint broke down
+over it twice."""
+
+
+class DeadLetterError(ModelError):
+    """One request was given up for good. Behind a ledger it is recorded there, with what is needed to send it again."""
+
+    def __init__(self, message: str, *, reason: DeadReason, attempts: int) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.attempts = attempts
+
+
+class BudgetError(ModelError):
+    """The next request could pass the cap on cost, or nobody knows what it would cost. What was paid is kept."""
 
 
 class TeacherError(HerError, ValueError):
