@@ -1,16 +1,19 @@
 """Files between stages: JSONL in, JSONL out, each written whole or not at all.
 
-Owns atomic writes, line-precise reads and hashes. Knows nothing of what the records mean. Stages and their manifests
-are in `her.stage`.
+Owns atomic writes, line-precise reads, streams of either and hashes. Knows nothing of what the records mean. Stages and
+their manifests are in `her.stage`.
 """
 
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from types import TracebackType
+from typing import BinaryIO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -43,26 +46,8 @@ def sha256_file(path: Path) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all: temporary file, fsync, rename, fsync of the folder."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as e:
-        raise StoreError(f"cannot write {path}: {e.strerror or e}; free space or rights, then run it again") from e
+    with Together() as files:
+        files.open(path).write_text(text)
 
 
 def write_json(path: Path, value: object) -> None:
@@ -71,10 +56,109 @@ def write_json(path: Path, value: object) -> None:
 
 
 def write_jsonl(path: Path, records: Iterable[BaseModel]) -> int:
-    """Write records, one canonical line each; returns how many."""
-    lines = [canonical(r.model_dump(mode="json")) for r in records]
-    write_text(path, "".join(f"{line}\n" for line in lines))
-    return len(lines)
+    """Write records, one canonical line each, as they come; returns how many."""
+    with Together() as files:
+        file = files.open(path)
+        for record in records:
+            file.write(record)
+    return file.count
+
+
+class Growing:
+    """A file that is being written under another name; see `Together`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        """Records written so far."""
+        with _writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, self._temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            self._file = os.fdopen(handle, "wb")
+        self.digest = hashlib.sha256()
+
+    def write(self, record: BaseModel) -> None:
+        """One record on one canonical line."""
+        self.write_json(record.model_dump(mode="json"))
+
+    def write_json(self, value: object) -> None:
+        """One JSON value on one canonical line."""
+        self.write_text(f"{canonical(value)}\n")
+        self.count += 1
+
+    def write_text(self, text: str) -> None:
+        data = text.encode()
+        self.digest.update(data)
+        with _writing(self.path):
+            self._file.write(data)
+
+    def finish(self) -> None:
+        """Everything is on the disk, still under the temporary name."""
+        with _writing(self.path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            os.chmod(self._temporary, 0o644)
+
+    def appear(self) -> None:
+        with _writing(self.path):
+            os.replace(self._temporary, self.path)
+
+    def discard(self) -> None:
+        # Closing may want to write once more to a full disk; what is thrown away need not arrive.
+        with suppress(OSError):
+            self._file.close()
+        Path(self._temporary).unlink(missing_ok=True)
+
+
+class Together:
+    """Files that appear together: all are written aside and take their names, in the order in which they were opened,
+    only where the block ends without an error. An error leaves what was there before."""
+
+    def __init__(self) -> None:
+        self._files: list[Growing] = []
+
+    def __enter__(self) -> "Together":
+        return self
+
+    def open(self, path: Path) -> Growing:
+        file = Growing(path)
+        self._files.append(file)
+        return file
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None) -> None:
+        waiting = list(self._files)
+        try:
+            if kind is None:
+                for file in waiting:
+                    file.finish()
+                while waiting:
+                    waiting[0].appear()
+                    waiting.pop(0)
+                for folder in sorted({file.path.parent for file in self._files}):
+                    _settle(folder)
+        finally:
+            for file in waiting:
+                file.discard()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """An OSError while writing `path` becomes a StoreError that says so."""
+    try:
+        yield
+    except OSError as e:
+        raise StoreError(f"cannot write {path}: {e.strerror or e}; free space or rights, then run it again") from e
+
+
+def _settle(folder: Path) -> None:
+    """The folder's new names are on the disk."""
+    with _writing(folder):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def read_text(path: Path) -> str:
@@ -106,15 +190,52 @@ def read_jsonl(path: Path, kind: type[R]) -> list[R]:
     """Read records written by `write_jsonl`. An empty file is an empty list; a bad line names its number."""
     if not path.is_file():
         raise StoreError(f"{path} is missing; run the stage that writes it")
-    records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            records.append(kind.model_validate_json(line))
-        except ValidationError as e:
-            first = e.errors()[0]
-            where = ".".join(str(p) for p in first["loc"])
-            message = f"{path}:{number}: not a {kind.__name__}: {first['msg']} at {where!r}"
-            raise StoreError(f"{message}; delete the stage's folder to rebuild it") from e
-    return records
+    try:
+        return [record_of(line, kind, path) for line in lines(path)]
+    except InputError as e:
+        raise StoreError(f"{e}; delete the stage's folder to rebuild it") from e
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a file, as bytes without its end."""
+
+    number: int
+    """From 1."""
+    offset: int
+    """Where it begins, in bytes."""
+    data: bytes
+
+
+def lines(path: Path) -> Iterator[Line]:
+    """The lines of a file that hold something, one at a time. Only a line feed ends a line."""
+    if not path.is_file():
+        raise InputError(f"no such file: {path}; check the path")
+    offset = 0
+    with path.open("rb") as file:
+        for number, data in enumerate(file, start=1):
+            if data.strip():
+                yield Line(number=number, offset=offset, data=data.rstrip(b"\r\n"))
+            offset += len(data)
+
+
+def line_at(file: BinaryIO, offset: int) -> bytes:
+    """The line that begins at `offset` of an open file."""
+    file.seek(offset)
+    return file.readline().rstrip(b"\r\n")
+
+
+def record_of(line: Line, kind: type[R], path: Path) -> R:
+    """The record on a line. An InputError names file, line and field."""
+    try:
+        return kind.model_validate_json(line.data)
+    except ValidationError as e:
+        first = e.errors()[0]
+        where = ".".join(str(p) for p in first["loc"])
+        raise InputError(f"{path}:{line.number}: not a {kind.__name__}: {first['msg']} at {where!r}") from e
+
+
+def stream_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
+    """Records of a file that the user named, one at a time: memory does not grow with the file."""
+    for line in lines(path):
+        yield record_of(line, kind, path)

@@ -10,7 +10,17 @@ import pytest
 from her.config import load_toml
 from her.errors import ConfigError, InputError, StoreError
 from her.schema import Message, Record
-from her.store import read_jsonl, read_text, sha256_file, write_jsonl, write_text
+from her.store import (
+    Together,
+    line_at,
+    lines,
+    read_jsonl,
+    read_text,
+    sha256_file,
+    stream_jsonl,
+    write_jsonl,
+    write_text,
+)
 
 
 def test_records_survive_the_file(tmp_path: Path) -> None:
@@ -27,6 +37,39 @@ def test_a_bad_line_names_its_number(tmp_path: Path) -> None:
     path.write_text('{"role":"user","content":"x"}\n{"role":"user","cont\n')
     with pytest.raises(StoreError, match=r"m\.jsonl:2: not a Message"):
         read_jsonl(path, Message)
+
+
+def test_a_stream_names_its_line_and_finds_it_again(tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_bytes('{"role":"user","content":"夜\u2028"}\r\n\n{"role":"user","content":"b"}\n{"role":"x"}'.encode())
+    found = list(lines(path))
+    assert [line.number for line in found] == [1, 3, 4]
+    with path.open("rb") as file:
+        assert [line_at(file, line.offset) for line in found] == [line.data for line in found]
+    stream = stream_jsonl(path, Message)
+    assert [next(stream).content, next(stream).content] == ["夜\u2028", "b"]
+    with pytest.raises(InputError, match=r"m\.jsonl:4: not a Message: .* at 'role'"):
+        next(stream)
+
+
+def test_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "old")
+
+    def half(files: Together) -> None:
+        files.open(tmp_path / "a.txt").write_text("new")
+        files.open(tmp_path / "b" / "c.jsonl").write(Message(role="user", content="x"))
+        raise KeyError
+
+    with pytest.raises(KeyError), Together() as files:
+        half(files)
+    assert [p.name for p in sorted(tmp_path.rglob("*"))] == ["a.txt", "b"]
+    assert (tmp_path / "a.txt").read_text() == "old"
+    with Together() as files:
+        one, two = files.open(tmp_path / "a.txt"), files.open(tmp_path / "b" / "c.jsonl")
+        one.write_text("new")
+        two.write(Message(role="user", content="x"))
+    assert (one.count, two.count) == (0, 1)
+    assert two.digest.hexdigest() == sha256_file(tmp_path / "b" / "c.jsonl")
 
 
 @pytest.mark.parametrize(
