@@ -166,6 +166,9 @@ class Dialogue(Record):
     provenance: Provenance
     """Who made the hidden layers: `gold` by hand, `teacher` by a model, `policy` by the model under examination.
     Gold and teacher's work are never in one record."""
+    perspective: str | None = None
+    """Whose account this is, where others' hidden layers were never known (a chat log): only this character's turns are
+    targets. None: everyone's."""
 
     @model_validator(mode="after")
     def _sound(self) -> "Dialogue":
@@ -177,6 +180,8 @@ class Dialogue(Record):
         known = {*self.scene.names(), ENVIRONMENT}
         if stranger := next((t.speaker for t in self.turns if t.speaker not in known), None):
             raise ValueError(f"dialogue {self.id!r}: {stranger!r} speaks but is not in the scene")
+        if self.perspective is not None and self.perspective not in self.scene.names():
+            raise ValueError(f"dialogue {self.id!r}: {self.perspective!r} is not in the scene")
         return self
 
     def before(self, turn_id: str) -> tuple[Turn, ...]:
