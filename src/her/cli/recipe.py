@@ -15,6 +15,7 @@ from her.evals.exam import ExamConfig
 from her.reward import Brief, GateConfig, GroupConfig
 from her.reward.brief import SMALL
 from her.schema import HistoryPolicy, Record
+from her.synthesis.gain_case import GainConfig
 from her.synthesis.result import SynthConfig
 from her.train.policy import PolicyConfig
 from her.train.sft import SFTConfig
@@ -53,6 +54,15 @@ class ModelSettings(Record):
         return (("teacher", self.teacher), ("judge", self.judge), ("policy", self.policy))
 
 
+class GainSettings(GainConfig):
+    """Is a thought weighed by the words that follow it? Its seed and history policy are the run's."""
+
+    measure: bool = False
+    """`her synth` measures; a whole run does so where its recipe asks for it."""
+    scorer: str = EMBEDDED
+    """`local:`, `hf:` or `run:`."""
+
+
 class JudgeSettings(Record):
     """How judges are trained, measured and chosen."""
 
@@ -79,6 +89,7 @@ class Recipe(Record):
     source: str = "shipped"
     """A text, or a curated JSON; `shipped` is our own story with its gold annotations."""
     synth: SynthConfig = SynthConfig()
+    gain: GainSettings = GainSettings()
     splits: Splitter = Splitter(seed=7, valid=0.15, test=0.2)
     sft: SFTConfig = SFTConfig()
     judge: JudgeSettings = JudgeSettings()

@@ -1,0 +1,188 @@
+"""Gain: does a thought help to expect what the book's character then really says? If not, it has not earned its place.
+
+    value = given - max(without, shuffled) - copy_weight * copied        nats per token of the source's reply
+
+`given`, `without` and `shuffled` are log-likelihoods of the source's own words (end of turn included) after the
+character's prompt: with the layer, with nothing, and with other turns' layers in its place. The last takes away what
+any thought would do, such as telling a model that tags come here. `copied` is the share of the reply's content words
+that the layer has already said: a thought that recites the reply foretells it best and explains nothing.
+
+Owns the arithmetic, the order of asking and the summary; what is asked is in `gain_case`. The idea is in CogDual and
+HumanLM, here with both controls. Measured with a small model, a gain says what that model can use of a thought.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from her.errors import EndpointError
+from her.llm.model import Score, ScoreItem, Scorer
+from her.schema import ENVIRONMENT, Dialogue, Gain, Record
+from her.stage import Progress
+from her.stats import Estimate, clustered_mean, share
+from her.synthesis.gain_case import Case, GainConfig, Layer, Place, Reason, Unmeasured, places
+
+
+class CharacterGain(Record):
+    """One character's share of a layer's gains."""
+
+    name: str
+    value: Estimate
+    positive: Estimate
+
+
+class LayerGain(Record):
+    """A layer over all turns. Means are in nats per token, their intervals from resampling whole dialogues."""
+
+    layer: Layer
+    value: Estimate
+    positive: Estimate
+    """Share of turns whose layer earns more than nothing."""
+    over_without: Estimate
+    """Mean of given - without."""
+    over_shuffled: Estimate
+    """Mean of given - shuffled."""
+    copied: Estimate
+    characters: tuple[CharacterGain, ...]
+    """By name."""
+    unmeasured: dict[str, int]
+    """Reason to count of turns without a gain; they are in no mean."""
+
+
+class GainReport(Record):
+    """What a stage says of its gains."""
+
+    scorer: str
+    fingerprint: str
+    config: GainConfig
+    turns: int
+    """Turns of characters."""
+    layers: tuple[LayerGain, ...]
+
+
+class GainResult(Record):
+    """Dialogues whose turns carry their gains, and what could not be measured."""
+
+    dialogues: tuple[Dialogue, ...]
+    unmeasured: tuple[Unmeasured, ...]
+    report: GainReport
+
+
+async def measure_gains(
+    dialogues: Sequence[Dialogue], *, scorer: Scorer, config: GainConfig, progress: Progress | None = None
+) -> GainResult:
+    """Measure every turn; gains it had before are replaced. Turn by turn, so that a ledger keeps all but the last."""
+    total = sum(t.speaker != ENVIRONMENT for d in dialogues for t in d.turns)
+    found: dict[tuple[str, str], tuple[Gain, ...]] = {}
+    unmeasured: list[Unmeasured] = []
+    for done, place in enumerate(places(dialogues, config), start=1):
+        outcomes = await _measure(place, scorer=scorer, config=config)
+        found[place.dialogue.id, place.turn.id] = tuple(o for o in outcomes if isinstance(o, Gain))
+        unmeasured += [o for o in outcomes if isinstance(o, Unmeasured)]
+        if progress is not None:
+            progress(done, total, f"{place.dialogue.id}/{place.turn.id}")
+    measured = tuple(
+        d.model_copy(
+            update={"turns": tuple(t.model_copy(update={"gains": found.get((d.id, t.id), ())}) for t in d.turns)}
+        )
+        for d in dialogues
+    )
+    return GainResult(
+        dialogues=measured,
+        unmeasured=tuple(unmeasured),
+        report=GainReport(
+            scorer=scorer.name,
+            fingerprint=scorer.fingerprint,
+            config=config,
+            turns=total,
+            layers=tuple(layer_gain(measured, unmeasured, layer, seed=config.seed) for layer in config.layers),
+        ),
+    )
+
+
+def gain_of(
+    case: Case, *, given: Score, without: Score, controls: Sequence[Score], copy_weight: float, scorer: str
+) -> Gain:
+    """The arithmetic. Every sum is divided by the tokens of `given`: the reply is the same text each time, and one
+    token more or less at its border must not count as likelihood."""
+    tokens = given.tokens
+    shuffled = sum(c.logprob for c in controls) / len(controls) / tokens
+    baseline = max(without.logprob / tokens, shuffled)
+    return Gain(
+        layer=case.layer,
+        scorer=scorer,
+        tokens=tokens,
+        given=given.logprob / tokens,
+        without=without.logprob / tokens,
+        shuffled=shuffled,
+        copied=case.copied,
+        value=given.logprob / tokens - baseline - copy_weight * case.copied,
+    )
+
+
+def layer_gain(
+    dialogues: Sequence[Dialogue], unmeasured: Sequence[Unmeasured], layer: Layer, *, seed: int
+) -> LayerGain:
+    """The summary of one layer."""
+    rows = [
+        (d.id, t.speaker, g) for d in dialogues for t in d.turns for g in t.gains if g.layer == layer
+    ]  # (cluster, character, gain)
+
+    def mean(values: Sequence[float], clusters: Sequence[str]) -> Estimate:
+        return clustered_mean(list(values), list(clusters), seed=seed)
+
+    where = [d for d, _, _ in rows]
+    names = sorted({name for _, name, _ in rows})
+    return LayerGain(
+        layer=layer,
+        value=mean([g.value for _, _, g in rows], where),
+        positive=share(sum(g.value > 0 for _, _, g in rows), len(rows)),
+        over_without=mean([g.given - g.without for _, _, g in rows], where),
+        over_shuffled=mean([g.given - g.shuffled for _, _, g in rows], where),
+        copied=mean([g.copied for _, _, g in rows], where),
+        characters=tuple(
+            CharacterGain(
+                name=name,
+                value=mean([g.value for _, n, g in rows if n == name], [d for d, n, _ in rows if n == name]),
+                positive=share(sum(g.value > 0 for _, n, g in rows if n == name), sum(n == name for _, n, _ in rows)),
+            )
+            for name in names
+        ),
+        unmeasured=dict(sorted(Counter(u.reason for u in unmeasured if u.layer == layer).items())),
+    )
+
+
+async def _measure(place: Place, *, scorer: Scorer, config: GainConfig) -> list[Gain | Unmeasured]:
+    """All layers of a turn in one call, for they share its prompt."""
+    cases = [c for c in place.cases if isinstance(c, Case)]
+    items = [
+        ScoreItem(messages=c.messages, text=c.text, prefill=prefill)
+        for c in cases
+        for prefill in (c.given, c.without, *c.controls)
+    ]
+    try:
+        scores = iter(await scorer.score(items) if items else [])
+    except EndpointError as e:
+        if e.status != 400:  # refused for what was asked; anything else is the engine's fault and ends the run
+            raise
+        return [_lost(place, c, "too_long") if isinstance(c, Case) else c for c in place.cases]
+    outcomes: list[Gain | Unmeasured] = []
+    for case in place.cases:
+        if isinstance(case, Unmeasured):
+            outcomes.append(case)
+            continue
+        given, without, *controls = [next(scores) for _ in range(2 + len(case.controls))]
+        outcomes.append(
+            gain_of(
+                case,
+                given=given,
+                without=without,
+                controls=controls,
+                copy_weight=config.copy_weight,
+                scorer=scorer.fingerprint,
+            )
+        )
+    return outcomes
+
+
+def _lost(place: Place, case: Case, reason: Reason) -> Unmeasured:
+    return Unmeasured(dialogue_id=place.dialogue.id, turn_id=place.turn.id, layer=case.layer, reason=reason)

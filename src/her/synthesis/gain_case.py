@@ -1,0 +1,198 @@
+"""What a gain is measured on: the source's own words of a turn, the layer before them, and another turn's in its place.
+
+Owns which parts of a turn count as the source's, where a layer stands, what it copies, and which other layer is its
+control. Pure: asks no model. How texts are written is asked of `renderers`; the scorer sees what the character sees
+(`roleplay.chat`), as in training.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from her.errors import TagError
+from her.renderers.roleplay import chat
+from her.renderers.tags import render_turn
+from her.schema import ENVIRONMENT, Dialogue, HistoryPolicy, Message, Part, Record, Scene, Turn, merge_parts
+from her.synthesis.wording import content_words, words
+
+Layer = Literal["thought", "system_thinking"]
+Reason = Literal["no_layer", "no_reply", "no_control", "not_renderable", "too_long"]
+"""no_layer: the turn has no thought (or plan). no_reply: none of its words is known to be the source's. no_control: the
+book has no other layer of like length. not_renderable: its text would read as a tag. too_long: over the scorer's
+context."""
+
+
+class GainConfig(Record):
+    """How gains are measured. A gain is comparable with those of the same settings and scorer alone."""
+
+    layers: tuple[Layer, ...] = ("thought",)
+    controls: int = Field(default=2, gt=0)
+    """So many other turns' layers stand in for a layer, at most; `shuffled` is their mean."""
+    length_factor: float = Field(default=1.5, ge=1)
+    """A control is at most so many times longer or shorter, in characters: any text before a reply helps or hurts a
+    little by its mere length."""
+    copy_weight: float = Field(default=1.0, ge=0)
+    """Nats a token that a thought loses when it says all of the reply's content words beforehand. About what copying
+    earns with the embedded model, measured on shuffled thoughts with words of the reply put in (docs/LOG.md)."""
+    history_turns: int = Field(default=5, gt=0)
+    """So many turns of history are shown to the scorer."""
+    history_policy: HistoryPolicy = "drop_own_system"
+    seed: int = 0
+
+
+class Unmeasured(Record):
+    """A layer whose gain could not be had."""
+
+    dialogue_id: str
+    turn_id: str
+    layer: Layer
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One layer to be weighed. Prefills open the assistant's turn; `text` goes on from any of them."""
+
+    layer: Layer
+    messages: tuple[Message, ...]
+    text: str
+    without: str
+    given: str
+    controls: tuple[str, ...]
+    copied: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A turn with a case, or the reason for none, per layer asked for."""
+
+    dialogue: Dialogue
+    turn: Turn
+    cases: tuple[Case | Unmeasured, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Other:
+    """A layer that may stand in for another."""
+
+    dialogue_id: str
+    turn_id: str
+    text: str
+
+
+def places(dialogues: Sequence[Dialogue], config: GainConfig) -> Iterator[Place]:
+    """Every turn of a character, in order."""
+    pools = {layer: _pools(dialogues, layer) for layer in config.layers}
+    for dialogue in dialogues:
+        for at, turn in enumerate(dialogue.turns):
+            if turn.speaker == ENVIRONMENT:
+                continue
+            before = dialogue.turns[max(0, at - config.history_turns) : at]
+            cases = tuple(
+                _case(dialogue, turn, before, layer=layer, pool=pools[layer][_book(dialogue)], config=config)
+                for layer in config.layers
+            )
+            yield Place(dialogue=dialogue, turn=turn, cases=cases)
+
+
+def source_parts(turn: Turn, scene: Scene) -> tuple[Part, ...]:
+    """Speech and actions that the source is known to tell. Invented speech is not; nor is an action without a span in a
+    scene that a book tells: the teacher wrote it together with the thought, so the thought would foretell it."""
+    told = scene.span is not None
+    own = (
+        p
+        for p in turn.parts
+        if (p.kind == "speech" and not p.invented) or (p.kind == "action" and (p.span is not None or not told))
+    )
+    return merge_parts(tuple(own))
+
+
+def layer_text(turn: Turn, layer: Layer) -> str | None:
+    """The layer as one text; None where the turn has none. All thoughts of a turn are weighed jointly."""
+    if layer == "system_thinking":
+        return turn.system_thinking
+    return " ".join(p.text for p in turn.parts if p.kind == "thought") or None
+
+
+def copied_share(reply: str, layer: str) -> float:
+    """Share of the reply's content words that the layer already says; of all its words where none carries content."""
+    wanted = content_words(reply) or set(words(reply))
+    return len(wanted & (content_words(layer) | set(words(layer)))) / len(wanted) if wanted else 0.0
+
+
+def _case(
+    dialogue: Dialogue, turn: Turn, before: Sequence[Turn], *, layer: Layer, pool: Sequence[_Other], config: GainConfig
+) -> Case | Unmeasured:
+    def unmeasured(reason: Reason) -> Unmeasured:
+        return Unmeasured(dialogue_id=dialogue.id, turn_id=turn.id, layer=layer, reason=reason)
+
+    text = layer_text(turn, layer)
+    if text is None:
+        return unmeasured("no_layer")
+    reply = source_parts(turn, dialogue.scene)
+    if not reply:
+        return unmeasured("no_reply")
+    others = _controls(dialogue, turn, text, layer=layer, pool=pool, config=config)
+    if not others:
+        return unmeasured("no_control")
+    bare = Turn(id=turn.id, speaker=turn.speaker, parts=reply)
+    try:
+        body = render_turn(bare, name_prefix=False)
+        messages = chat(
+            dialogue.scene, before, turn.speaker, history_policy=config.history_policy, system_thinking=False
+        )
+        return Case(
+            layer=layer,
+            messages=messages,
+            text=body,
+            without=render_turn(bare).removesuffix(body),
+            given=render_turn(_with(bare, layer, text)).removesuffix(body),
+            controls=tuple(render_turn(_with(bare, layer, other)).removesuffix(body) for other in others),
+            copied=copied_share(" ".join(p.text for p in reply), text),
+        )
+    except TagError:
+        return unmeasured("not_renderable")
+
+
+def _with(bare: Turn, layer: Layer, text: str) -> Turn:
+    """The turn with the layer before its first visible word: wherever a thought stood, its whole reply is scored."""
+    if layer == "system_thinking":
+        return Turn(id=bare.id, speaker=bare.speaker, system_thinking=text, parts=bare.parts)
+    return Turn(id=bare.id, speaker=bare.speaker, parts=(Part(kind="thought", text=text), *bare.parts))
+
+
+def _controls(
+    dialogue: Dialogue, turn: Turn, text: str, *, layer: Layer, pool: Sequence[_Other], config: GainConfig
+) -> list[str]:
+    """Other turns' layers of like length, drawn by seed from the same book."""
+    here = (dialogue.id, turn.id)
+    fit = sorted(
+        {
+            o.text
+            for o in pool
+            if (o.dialogue_id, o.turn_id) != here
+            and o.text != text
+            and max(len(o.text), len(text)) <= config.length_factor * min(len(o.text), len(text))
+        }
+    )
+    dice = random.Random(f"{config.seed}/{dialogue.id}/{turn.id}/{layer}")
+    return dice.sample(fit, min(config.controls, len(fit)))
+
+
+def _pools(dialogues: Sequence[Dialogue], layer: Layer) -> dict[str, list[_Other]]:
+    pools: dict[str, list[_Other]] = {}
+    for dialogue in dialogues:
+        pool = pools.setdefault(_book(dialogue), [])
+        for turn in dialogue.turns:
+            text = layer_text(turn, layer)
+            if text is not None and turn.speaker != ENVIRONMENT:
+                pool.append(_Other(dialogue_id=dialogue.id, turn_id=turn.id, text=text))
+    return pools
+
+
+def _book(dialogue: Dialogue) -> str:
+    """The book, or the dialogue itself where no book tells it."""
+    return dialogue.id if dialogue.scene.book_id is None else dialogue.scene.book_id
