@@ -5,6 +5,7 @@ import pytest
 from her.errors import TeacherError
 from her.schema import Part, Span
 from her.synthesis.layout import arrange
+from her.synthesis.passage import Passage
 from her.synthesis.perspective import check_action, check_plan, check_setting, check_thought
 from her.synthesis.wording import same_words
 
@@ -100,17 +101,18 @@ def test_a_setting_quotes_no_dialogue() -> None:
 def test_layouts_vary_and_speech_keeps_its_exact_place() -> None:
     book = 'He said: "One  thing.\nTwo things. Three things." Then he left.'
     start = book.index("One")
-    span = Span(start=start, end=book.index('" Then'))
+    span = Span(start=100 + start, end=100 + book.index('" Then'))
     part = Part(kind="speech", text="One thing. Two things. Three things.", span=span)
+    passage = Passage(start=100, text=book, quotable=None)
     past: list[str] = []
     for k in range(12):
         action = "looks up" if k % 3 == 0 else None
-        parts = arrange([part], thought="I must go.", action=action, past=past, seed=f"0/{k}", text=book)
+        parts = arrange([part], thought="I must go.", action=action, past=past, seed=f"0/{k}", passage=passage)
         assert " ".join(p.text for p in parts if p.kind == "speech") == part.text
         for p in parts:
             if p.kind == "speech":
                 assert p.span is not None
-                assert same_words(p.text, book[p.span.start : p.span.end])
+                assert same_words(p.text, passage.at(p.span) or "")
         past.append(">".join(p.kind for p in parts))
     assert len(set(past)) >= 5
     assert not any(a == b == c for a, b, c in zip(past, past[1:], past[2:], strict=False))

@@ -125,7 +125,7 @@ def test_a_story_becomes_two_layer_dialogues_with_verified_speech() -> None:
     assert set(report.attributed) <= {"named", "pronoun", "beat", "alternation"}
     layouts = [t.layout() for t in dialogue.turns]
     assert not any(a == b == c for a, b, c in zip(layouts, layouts[1:], layouts[2:], strict=False))
-    assert report.layouts_after.distinct >= 5
+    assert report.layouts_after.turns.distinct >= 5
     assert dialogue.scene.additions
     for addition in dialogue.scene.additions:
         assert addition.quote.text in " ".join(STORY.split())

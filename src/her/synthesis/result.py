@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from her.renderers.layouts import LayoutStats
+from her.renderers.layouts import Layouts
 from her.schema import Dialogue, Plot, Record, Span
 
 Stage = Literal[
@@ -55,7 +55,25 @@ class SynthConfig(Record):
     hundred million parameters; a stronger teacher writes freely."""
     temperature: float = Field(default=0.5, ge=0)
     thought_words: int = Field(default=40, gt=0)
+    """Longest thought of a guided teacher."""
     system_words: int = Field(default=45, gt=0)
+    """Longest plan of a guided teacher."""
+    reply_tokens: int = Field(default=2048, gt=0)
+    """Room for any answer of a teacher that writes freely, its own thinking included. Unused room costs nothing."""
+    window_tokens: int = Field(default=4000, ge=200)
+    """At most so many tokens of a conversation, as estimated, are enriched by one request."""
+    window_overlap: int = Field(default=4, ge=0)
+    """So many turns before a window are shown with it and not asked for again."""
+    added_words: int = Field(default=70, gt=0)
+    """A free teacher's thoughts and actions make a turn longer by at most so many words (HER: 50 to 200 characters of
+    Chinese a turn)."""
+    speech_kept: float = Field(default=0.9, gt=0, le=1)
+    """A free teacher's copy of a speech is taken for that speech from this similarity on. The source's words are kept
+    either way."""
+    plan_words: int = Field(default=450, gt=0)
+    """Longest plan of a free teacher (HER: 580 tokens on average)."""
+    source_tokens: int = Field(default=3000, ge=100)
+    """At most so many tokens of the source, as estimated, are searched for what a setting lacks."""
     profiles: bool = True
     completion: bool = True
     actions: float = Field(default=0.35, ge=0, le=1)
@@ -94,23 +112,33 @@ class SynthReport(Record):
     """Utterances by how their speaker was found; `unattributed` for none."""
     turns: int
     spans_verified: int
+    """Turns whose speech was found in the text."""
     spans_unverified: int
+    invented: int
+    """Stretches of speech that an extractor wrote and the text does not say."""
     book_actions: int
     thoughts_kept: int
     system_thinking_kept: int
     additions_kept: int
+    flags: dict[str, int]
+    """Doubts about what was kept, by kind."""
     rejected: dict[str, int]
     """`stage.reason` to count of items given up."""
     refused_answers: dict[str, int]
     """`stage.reason` to count of single answers refused, retried ones included."""
+    dead_letters: int
+    """Items lost because a request of theirs was given up for good."""
     calls: dict[str, int]
     """Stage to calls made."""
     retries: int
-    prompt_tokens: int
-    completion_tokens: int
-    layouts_before: LayoutStats
+    prompt_tokens: dict[str, int]
+    """By stage, as the endpoint counted them."""
+    completion_tokens: dict[str, int]
+    unmetered: dict[str, int]
+    """Calls by stage whose tokens the endpoint did not say. Their cost is not known."""
+    layouts_before: Layouts
     """Of the turns as the source has them."""
-    layouts_after: LayoutStats
+    layouts_after: Layouts
 
 
 class SynthResult(Record):

@@ -1,25 +1,29 @@
 """The teacher: asks a model for one small JSON object, has code check it, asks again, and gives up with a reason.
 
 Owns the prompt files, the schema of an answer, the reading of imperfect JSON, retries and counting. What a good
-answer is, each stage says itself, by a check that raises `TeacherError`. A model that cannot be reached is an error
-and rises.
+answer is, each stage says itself, by a check that raises `TeacherError`. A request that the model's door gave up for
+good costs its item (`dead_letter`); a model that cannot be reached is an error and rises.
+
+Two manners. A small teacher is led by the hand, and what it wrote is used as far as it goes. A strong one is read
+strictly (`her.synthesis.reading`): what is broken or cut off is asked for again, a cut-off answer once with more room.
 """
 
 import asyncio
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Generic, TypeVar
 
-from her.errors import ReplyError, TeacherError
+from her.errors import DeadLetterError, ReplyError, TeacherError
 from her.llm import ChatModel, Reply, Request
 from her.schema import Message
 from her.store import canonical
+from her.synthesis.reading import read_texts
 from her.synthesis.result import Reject, Stage, SynthConfig
+from her.synthesis.tally import Counts
 from her.synthesis.wording import ends_properly, normalise, whole_sentences
 
 T = TypeVar("T")
@@ -82,31 +86,40 @@ class Answer(Generic[T]):
     reject: Reject | None
 
 
-@dataclass(slots=True, kw_only=True)
-class Tally:
-    """Sums that do not depend on the order in which calls end."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeAsk(Generic[T]):
+    """One question to a strong teacher. `read` turns its reply into what is wanted, or raises TeacherError."""
 
-    calls: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    retries: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    stage: Stage
+    item_id: str
+    messages: Callable[[str], tuple[Message, ...]]
+    """The request, given what was wrong with the last answer (empty for nothing)."""
+    read: Callable[[Reply], T]
+    max_tokens: int
+    """What the answer may need; a teacher's room is never less than the settings' `reply_tokens`."""
+    schema: Mapping[str, object] | None = None
+    retries: int | None = None
+    """Further attempts after a refused answer, where not those of the settings."""
+    fault: str = ""
+    """What was wrong with an answer to this before it was asked here."""
 
 
 class Teacher:
-    """A `ChatModel` that is asked `Ask`s."""
+    """A `ChatModel` that is asked `Ask`s and `FreeAsk`s."""
 
-    def __init__(self, model: ChatModel, *, config: SynthConfig) -> None:
+    def __init__(self, model: ChatModel, *, config: SynthConfig, room: asyncio.Semaphore | None = None) -> None:
         self.model = model
         self.config = config
-        self.tally = Tally()
-        self._room = asyncio.Semaphore(config.concurrency)
+        self.counts = Counts()
+        self._room = room or asyncio.Semaphore(config.concurrency)
 
     async def ask(self, ask: Ask[T]) -> Answer[T]:
         """Ask until an answer passes its check, `retries` times more at most."""
+        if not self.config.guided:
+            return await self.ask_free(_freely(ask))
         reason, detail, fault = "unread", "", ""
         for attempt in range(self.config.retries + 1):
-            self.tally.retries += attempt > 0
+            self.counts.retries += attempt > 0
             request = self._request(ask, attempt=attempt, fault=fault)
             try:
                 reply = await self._reply(request, ask.stage)
@@ -120,40 +133,101 @@ class Teacher:
             except ReplyError as e:
                 # The engine says that its answer breaks the schema: an answer that cannot be used, like any other.
                 reason, detail = "not_json", str(e)
-            self.tally.refused[f"{ask.stage}.{reason}"] += 1
+            except DeadLetterError as e:
+                return _given_up(ask, "dead_letter", f"{e.reason}: {e}")
+            self.refuse(ask.stage, reason)
             if self.config.tell_faults:
-                fault = f"\n(An earlier answer was refused: {reason.replace('_', ' ')}. Avoid that.)"
-        return Answer(
-            value=None, reject=Reject(stage=ask.stage, item_id=ask.item_id, reason=reason, detail=detail[:200])
-        )
+                fault = _told(reason)
+        return _given_up(ask, reason, detail)
 
-    async def _reply(self, request: Request, stage: str) -> Reply:
+    async def ask_free(self, ask: FreeAsk[T]) -> Answer[T]:
+        """Ask until an answer can be read, `retries` times more at most, and once more with twice the room where an
+        answer was cut off."""
+        reason, detail, fault = "unread", "", ask.fault
+        left = self.config.retries if ask.retries is None else ask.retries
+        room, widened, attempt = max(ask.max_tokens, self.config.reply_tokens), False, 0
+        while True:
+            request = Request(
+                messages=ask.messages(fault),
+                max_tokens=room,
+                temperature=self.config.temperature,
+                top_p=0.9,
+                seed=self.config.seed,
+                json_schema=None if ask.schema is None else canonical(ask.schema),
+                sample_index=attempt,
+            )
+            try:
+                return Answer(value=ask.read(await self._reply(request, ask.stage)), reject=None)
+            except TeacherError as e:
+                reason, detail = e.reason, str(e)
+            except ReplyError as e:
+                reason, detail = "not_json", str(e)
+            except DeadLetterError as e:
+                return _given_up(ask, "dead_letter", f"{e.reason}: {e}")
+            self.refuse(ask.stage, reason)
+            if reason == "truncated" and not widened:
+                room, widened = 2 * room, True
+            elif left:
+                left -= 1
+            else:
+                return _given_up(ask, reason, detail)
+            if self.config.tell_faults and reason != "truncated":
+                fault = _told(reason)
+            attempt += 1
+            self.counts.retries += 1
+
+    def refuse(self, stage: Stage, reason: str) -> None:
+        """Count one answer that cannot be used."""
+        self.counts.refused[f"{stage}.{reason}"] += 1
+
+    async def _reply(self, request: Request, stage: Stage) -> Reply:
         async with self._room:
             reply = await self.model.reply(request)
-        self.tally.calls[stage] += 1
-        if reply.usage is not None:
-            self.tally.prompt_tokens += reply.usage.prompt_tokens
-            self.tally.completion_tokens += reply.usage.completion_tokens
+        self.counts.called(stage, reply.usage)
         return reply
 
     def _request(self, ask: Ask[T], *, attempt: int, fault: str) -> Request:
         wanted = ask.fields if attempt == 0 or ask.again is None else ask.again
-        properties = {name: f.schema() for name, f in wanted.items()}
-        schema = {
-            "type": "object",
-            "properties": properties,
-            "required": list(properties),
-            "additionalProperties": False,
-        }
         return Request(
             messages=fill(ask.prompt, {**ask.values, "fault": fault}),
             max_tokens=ask.max_tokens,
             temperature=self.config.temperature,
             top_p=0.9,
             seed=self.config.seed,
-            json_schema=canonical(schema),
+            json_schema=canonical(object_of({name: f.schema() for name, f in wanted.items()})),
             sample_index=attempt,
         )
+
+
+def object_of(properties: Mapping[str, object]) -> dict[str, object]:
+    """The schema of an object that has exactly these properties."""
+    required = list(properties)
+    return {"type": "object", "properties": dict(properties), "required": required, "additionalProperties": False}
+
+
+def _freely(ask: Ask[T]) -> FreeAsk[T]:
+    """A small question put to a strong teacher: the same prompt, read strictly. Lengths are checked and not forced,
+    since many endpoints refuse schemas that bound them."""
+    properties = {
+        name: kind.schema() if isinstance(kind, Choice) else {"type": "string"} for name, kind in ask.fields.items()
+    }
+    return FreeAsk(
+        stage=ask.stage,
+        item_id=ask.item_id,
+        messages=lambda fault: fill(ask.prompt, {**ask.values, "fault": fault}),
+        read=lambda reply: ask.check({k: normalise(v) for k, v in read_texts(reply, tuple(ask.fields)).items()}),
+        max_tokens=ask.max_tokens,
+        schema=object_of(properties),
+    )
+
+
+def _told(reason: str) -> str:
+    return f"\n(An earlier answer was refused: {reason.replace('_', ' ')}. Avoid that.)"
+
+
+def _given_up(ask: "Ask[T] | FreeAsk[T]", reason: str, detail: str) -> Answer[T]:
+    reject = Reject(stage=ask.stage, item_id=ask.item_id, reason=reason, detail=detail[:200])
+    return Answer(value=None, reject=reject)
 
 
 @cache

@@ -8,14 +8,20 @@ leave behind in e-books.
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 _SPACE = re.compile(r"\s+")
+_INK = re.compile(r"\S")
 _BEFORE_MARK = re.compile(r" (?=[,.;:!?…’”\)\]])")
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_HAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{_HAN}]|[^\W_{_HAN}]+(?:['’][^\W_{_HAN}]+)*")
+"""A character of a script without spaces is a word."""
+_HAN_RUN = re.compile(rf"[{_HAN}]{{2,}}")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"“‘])(?:Mr|Mrs|Ms|Dr|St|Sr|Jr|Capt|Col|Gen|Rev|Prof|Hon|Messrs|etc|No|vs|[A-Z])\.$"
 )
-_SENTENCE_END = re.compile(r"(?:[.!?…]+|--|—(?=\s*$))[\"”’')\]]*(?=\s|$)")
+_SENTENCE_END = re.compile(r"(?:[.!?…]+|--|—(?=\s*$))[\"”’')\]]*(?=\s|$)|[。！？]+[」』”’]*")
+_LONGEST_ABBREVIATION = 12
 
 _STOPWORDS_TEXT = """
 a about after again all am an and any are as at be been before being but by can could did do does for from had has
@@ -42,9 +48,17 @@ def words(text: str) -> list[str]:
     return [w.lower().replace("’", "'") for w in _WORD.findall(text)]
 
 
+def placed_words(text: str) -> list[tuple[str, int, int]]:
+    """The words of `words` with the offsets at which each stands."""
+    return [(m.group().lower().replace("’", "'"), m.start(), m.end()) for m in _WORD.finditer(text)]
+
+
 def content_words(text: str) -> set[str]:
-    """The words that carry meaning."""
-    return {w for w in words(text) if w not in STOPWORDS and len(w) > 2}
+    """The words that carry meaning; where nothing parts words, every two characters that stand together."""
+    found = {w for w in words(text) if w not in STOPWORDS and len(w) > 2}
+    for run in _HAN_RUN.findall(text):
+        found.update(a + b for a, b in pairwise(run))
+    return found
 
 
 def overlap(text: str, other: str) -> float:
@@ -64,10 +78,10 @@ def sentence_ends(text: str) -> list[int]:
     """Offsets just after each sentence of `text`, the last one included even where it does not end properly."""
     ends = []
     for match in _SENTENCE_END.finditer(text):
-        if _ABBREVIATION.search(text[: match.end()]):
+        if _ABBREVIATION.search(text, max(0, match.end() - _LONGEST_ABBREVIATION), match.end()):
             continue
-        rest = text[match.end() :].lstrip()
-        if rest and (rest[0].islower() or match.group().startswith("--")):
+        following = _INK.search(text, match.end())
+        if following and (following.group().islower() or match.group().startswith("--")):
             continue
         ends.append(match.end())
     stripped = len(text.rstrip())
@@ -90,8 +104,10 @@ def sentences(text: str) -> list[tuple[int, int]]:
 
 def ends_properly(text: str) -> bool:
     """Does the text end where a sentence ends?"""
-    bare = text.rstrip("\"”’')]")
-    return bare.endswith((".", "!", "?", "…")) and not _ABBREVIATION.search(bare)
+    bare = text.rstrip("\"”’')]»」』")
+    if not bare.endswith((".", "!", "?", "…", "。", "！", "？")):
+        return False
+    return not _ABBREVIATION.search(bare, max(0, len(bare) - _LONGEST_ABBREVIATION))
 
 
 def whole_sentences(text: str) -> str:
@@ -100,10 +116,10 @@ def whole_sentences(text: str) -> str:
     return " ".join(kept)
 
 
-def repeats_itself(text: str) -> bool:
-    """Does a run of four words come twice? Small models loop."""
+def repeats_itself(text: str, *, run: int = 4) -> bool:
+    """Does a run of so many words come twice? Small models loop."""
     w = words(text)
-    runs = [tuple(w[i : i + 4]) for i in range(len(w) - 3)]
+    runs = [tuple(w[i : i + run]) for i in range(len(w) - run + 1)]
     return len(set(runs)) < len(runs)
 
 
