@@ -38,6 +38,8 @@ class Layouts(Record):
     """Layouts of dialogues, the Environment's turns left out."""
 
     turns: LayoutStats
+    counts: dict[str, int]
+    """Layout to turns, the most frequent first (by name among equals)."""
     per_dialogue: float | None
     """Distinct layouts in a dialogue, on average; None where no dialogue has a turn."""
     longest_run: int
@@ -48,8 +50,10 @@ def dialogue_layouts(dialogues: Iterable[Sequence[Turn]]) -> Layouts:
     """The layouts of every dialogue's turns, in order."""
     spoken = [[t for t in turns if t.speaker != ENVIRONMENT] for turns in dialogues]
     orders = [[t.layout() for t in turns] for turns in spoken if turns]
+    counts = Counter(order for one in orders for order in one)
     return Layouts(
         turns=layout_stats(t for turns in spoken for t in turns),
+        counts={order: counts[order] for order in sorted(counts, key=lambda order: (-counts[order], order))},
         per_dialogue=sum(len(set(o)) for o in orders) / len(orders) if orders else None,
         longest_run=max((len(list(run)) for o in orders for _, run in groupby(o)), default=0),
     )
