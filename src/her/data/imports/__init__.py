@@ -1,0 +1,5 @@
+"""Other people's data as dialogues. Every refusal is named and counted; every repair is counted."""
+
+from her.data.imports.source import FORMATS, Format, Imported, Refusal, import_dialogues
+
+__all__ = ["FORMATS", "Format", "Imported", "Refusal", "import_dialogues"]
