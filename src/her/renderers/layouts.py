@@ -39,7 +39,7 @@ class Layouts(Record):
 
     turns: LayoutStats
     counts: dict[str, int]
-    """Layout to turns, the most frequent first (by name among equals)."""
+    """Layout to turns, by name."""
     per_dialogue: float | None
     """Distinct layouts in a dialogue, on average; None where no dialogue has a turn."""
     longest_run: int
@@ -53,7 +53,7 @@ def dialogue_layouts(dialogues: Iterable[Sequence[Turn]]) -> Layouts:
     counts = Counter(order for one in orders for order in one)
     return Layouts(
         turns=layout_stats(t for turns in spoken for t in turns),
-        counts={order: counts[order] for order in sorted(counts, key=lambda order: (-counts[order], order))},
+        counts=dict(sorted(counts.items())),
         per_dialogue=sum(len(set(o)) for o in orders) / len(orders) if orders else None,
         longest_run=max((len(list(run)) for o in orders for _, run in groupby(o)), default=0),
     )
