@@ -10,13 +10,15 @@ from her.errors import InputError
 from her.schema import Span
 from her.story import load_gold
 from her.story.load import story_path
+from her.synthesis.aliases import discover
 from her.synthesis.beats import bare_turn
 from her.synthesis.book import book_of, read_book
-from her.synthesis.names import discover
 from her.synthesis.paragraphs import paragraphs
+from her.synthesis.prose import Prose
 from her.synthesis.quotes import quotations
-from her.synthesis.scenes import scenes, unquoted
+from her.synthesis.scenes import scenes
 from her.synthesis.speakers import attribute, spoken
+from her.synthesis.told import Told
 from her.synthesis.wording import normalise, same_words, sentences
 
 DATA = Path(os.environ.get("HER_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -47,7 +49,7 @@ def test_every_style_of_quotation_mark(text: str, expected: list[str]) -> None:
 def test_a_quotation_that_goes_on_in_the_next_paragraph_is_one_utterance() -> None:
     text = 'Chapter 1.\n\n"First part.\n\n"Second part," said Ann.\n\n"Yes," said Tom.\n'
     book = book_of(text, stem="x")
-    found, _ = scenes(book, book.chapters[0])
+    found, _ = scenes(Prose.of(book), book.chapters[0])
     first = found[0].utterances[0]
     assert [text[p.start : p.end] for p in first.pieces] == ["First part.", "Second part,"]
     assert first.balanced
@@ -125,7 +127,7 @@ def test_book_actions_stand_between_the_words_with_exact_spans() -> None:
         '"So am I," said Ann. Tom laughed. Ann saw Tom.\n'
     )
     book = book_of(text, stem="x")
-    found, _ = scenes(book, book.chapters[0])
+    found, _ = scenes(Prose.of(book), book.chapters[0])
     roster = discover("said Tom. said Tom. Tom took off his glove. He left. said Ann. said Ann. Tom. Ann.")
     people = attribute(text, found[0], roster)
     assert [a.speaker.name for a in people if a.speaker] == ["Tom", "Ann"]
@@ -140,12 +142,9 @@ def test_book_actions_stand_between_the_words_with_exact_spans() -> None:
 def test_attribution_of_the_shipped_story_agrees_with_its_gold() -> None:
     """Gold annotations say who speaks; rules alone must find nearly all of it, and be right where they answer."""
     book = read_book(story_path())
-    every = [s for c in book.chapters for s in scenes(book, c)[0]]
-    pieces = [p for s in every for u in s.utterances for p in u.pieces]
-    narration = "\n".join(
-        book.text[s.start : s.end] for c in book.chapters for s in unquoted(book.text, c.span, pieces)
-    )
-    roster = discover(narration)
+    told = Told.of(Prose.of(book))
+    every = [s for found in told.scenes.values() for s in found]
+    roster = discover(told.text())
     gold: dict[str, str] = {}
     for dialogue in load_gold():
         for turn in dialogue.turns:
@@ -172,7 +171,7 @@ def test_attribution_of_the_shipped_story_agrees_with_its_gold() -> None:
 def test_a_real_e_book_with_page_furniture() -> None:
     book = read_book(NOVEL)
     assert len(book.chapters) == 61
-    first, alone = scenes(book, book.chapters[0])
+    first, alone = scenes(Prose.of(book), book.chapters[0])
     assert len(first) == 1
     assert not alone
     said = [spoken(book.text, u.pieces) for u in first[0].utterances]

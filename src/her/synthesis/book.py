@@ -1,76 +1,112 @@
-"""Reading a book: a text file becomes a `Book` whose chapters are spans of the text as it was read.
+"""Reading a book: a text becomes a `Book` whose chapters are spans of the text as it was read.
 
-Owns headings. The text is never cleaned: every later span points into exactly these characters. A text in which
+Owns the order of looking: furniture, then headings, then, where there are none, parts of even size cut where the
+prose allows it. The text is never cleaned: every later span points into exactly these characters. A text in which
 nobody is quoted is refused here, before anything is spent on it.
 """
-# ruff: noqa: RUF001  (typographic marks are what is read here)
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from her.errors import InputError
 from her.schema import Book, Chapter, Span
+from her.schema.book import BLANK
 from her.store import read_text, sha256_text
-from her.synthesis.quotes import has_dialogue
+from her.synthesis.cuts import parts
+from her.synthesis.estimate import tokens
+from her.synthesis.furniture import furniture
+from her.synthesis.headings import LEAST_WORDS, Heading, below_each, headings, is_heading
+from her.synthesis.quotes import has_dashes, has_dialogue
 
-_ROMAN = r"(?=[IVXLC])(?:X[CL]|L?X{0,3})(?:I[XV]|V?I{0,3})"
-_COUNT = (
-    r"(?:\d{1,3}|"
-    + _ROMAN
-    + r"|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|"
-    r"sixteen|seventeen|eighteen|nineteen|twenty(?:[- ]\w+)?|thirty(?:[- ]\w+)?|the \w+)"
-)
-_NAMED = re.compile(
-    r"^[ \t]*((?:chapter|act|book|part|canto|scene|letter)\s+"
-    + _COUNT
-    + r"\b(?:[ \t]*[.:,–—-]+[ \t]*[^\n]{0,80}|[ \t]*)"
-    r"|(?:prologue|epilogue)[.:]?)[ \t]*$",
-    re.IGNORECASE | re.MULTILINE,
-)
-_BARE = re.compile(
-    r"^[ \t]*(" + _ROMAN + r"\.?|第[一二三四五六七八九十百零\d]+[章回节][^\n]{0,30})[ \t]*$", re.MULTILINE
-)
 _FIRST_LINE_WORDS = 12
 """A first line of at most so many words is taken for the title."""
+PART_TOKENS = 6000
+"""A text without headings is cut into parts of about so many tokens: an ordinary chapter."""
+MOST_BYTES = 100 * 2**20
+"""A text larger than this is no book."""
+_GUTENBERG_TITLE = re.compile(r"^Title:[ \t]*(\S[^\n]{0,200})$", re.MULTILINE)
 
 
 def read_book(path: Path) -> Book:
     """Read a UTF-8 text. Raises InputError for a missing, empty or binary file and for a text without dialogue."""
+    if path.is_file() and path.stat().st_size > MOST_BYTES:
+        raise InputError(f"{path} has over {MOST_BYTES >> 20} MiB, more than any book; cut it into books first")
     text = read_text(path)
     if any("\ud800" <= c <= "\udfff" for c in text):
         raise InputError(f"{path} holds lone surrogates; convert it to clean UTF-8 first")
     book = book_of(text, stem=path.stem)
-    if not has_dialogue(text):
-        raise InputError(
-            f"{path} quotes nobody: no two passages stand between quotation marks; HER needs a text with dialogue "
-            "(for a play or a script, give curated CoSER JSON)"
-        )
+    must_speak(book, where=str(path))
     return book
 
 
-def book_of(text: str, *, stem: str) -> Book:
-    """A book from a text already in memory; `stem` names it where its first line does not."""
-    first = text.strip().split("\n", 1)[0].strip()
+def must_speak(book: Book, *, where: str) -> None:
+    """Raises InputError for a book in which nobody is quoted."""
+    text = book.read()
+    if not any(c.isalnum() for c in text):
+        raise InputError(f"{where} holds nothing but licence texts and page furniture; give it the book's own text")
+    if not has_dialogue(text) and not has_dashes(text):
+        raise InputError(
+            f"{where} quotes nobody: no two passages stand between quotation marks; HER needs a text with dialogue "
+            "(for a play or a script, give curated CoSER JSON)"
+        )
+
+
+def book_of(text: str, *, stem: str, heads: Sequence[Heading] = (), title: str | None = None) -> Book:
+    """A book from a text already in memory. `stem` names it where its first line does not; `heads`: where its chapters
+    begin, as far as its own table of contents says so."""
+    waste = furniture(text)
+    bare = Book(id="x", title="x", text=text, chapters=(), furniture=waste).read()
+    return Book(
+        id=slug(stem) or f"book-{sha256_text(text)[:8]}",
+        title=title or _title(text, bare) or stem,
+        text=text,
+        chapters=_chapters(bare, _with_words(bare, heads) or _with_words(bare, headings(_signs(text, bare, waste)))),
+        furniture=waste,
+    )
+
+
+def slug(name: str) -> str:
+    """The name as an id: letters, digits and hyphens, at most 60; empty where it has no such letter."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()[:60].rstrip("-")
+
+
+def _title(text: str, bare: str) -> str | None:
+    if (said := _GUTENBERG_TITLE.search(text[:5000])) and "Project Gutenberg" in text[:5000]:
+        return said[1].strip()
+    first = bare.strip().split("\n", 1)[0].replace(BLANK, "").strip()
     named = 0 < len(first.split()) <= _FIRST_LINE_WORDS and not first.endswith((".", ",", '"', "”"))
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-").lower() or f"book-{sha256_text(text)[:8]}"
-    return Book(id=slug, title=first if named else stem, text=text, chapters=_chapters(text))
+    return first if named else None
 
 
-def _chapters(text: str) -> tuple[Chapter, ...]:
-    """By named headings, else by bare numerals (at least two), else the whole text as one chapter."""
-    heads = list(_NAMED.finditer(text))
+def _with_words(bare: str, heads: Sequence[Heading]) -> list[Heading]:
+    return [h for h, n in zip(heads, below_each(bare, heads), strict=True) if n >= LEAST_WORDS]
+
+
+def _signs(text: str, bare: str, waste: Sequence[Span]) -> str:
+    """The prose with those illustrations in which a heading is drawn, as some editions do."""
+    pieces, at = [], 0
+    for place in waste:
+        drawn = text[place.start : place.end]
+        if drawn.startswith("[") and any(is_heading(line.strip()) for line in drawn.split("\n")[1:]):
+            pieces += [bare[at : place.start], drawn]
+            at = place.end
+    return "".join([*pieces, bare[at:]])
+
+
+def _chapters(bare: str, heads: Sequence[Heading]) -> tuple[Chapter, ...]:
+    whole = Span(start=0, end=len(bare))
     if not heads:
-        bare = list(_BARE.finditer(text))
-        heads = bare if len(bare) >= 2 else []
-    bodies: list[tuple[str, int, int]] = []
-    for i, head in enumerate(heads):
-        end = heads[i + 1].start() if i + 1 < len(heads) else len(text)
-        # A heading with nothing below it is an entry of a table of contents, or a part that only holds chapters.
-        if len(text[head.end() : end].split()) >= 20:
-            bodies.append((" ".join(head.group(1).split()), head.start(), end))
-    if not bodies:
-        return (Chapter(number=1, title="Whole text", span=Span(start=0, end=len(text))),)
+        if tokens(bare) <= 1.5 * PART_TOKENS:
+            return (Chapter(number=1, title="Whole text", span=whole),)
+        pieces = parts(bare, whole, budget=PART_TOKENS)
+        return tuple(Chapter(number=n, title=f"Part {n}", span=p) for n, p in enumerate(pieces, start=1))
+    places = [(h.title, h.start) for h in heads]
+    if has_dialogue(bare[: heads[0].start]):
+        # People talk before the first heading: that is no preface.
+        places.insert(0, ("Opening", 0))
+    ends = [*(start for _, start in places[1:]), len(bare)]
     return tuple(
         Chapter(number=n, title=title, span=Span(start=start, end=end))
-        for n, (title, start, end) in enumerate(bodies, start=1)
+        for n, ((title, start), end) in enumerate(zip(places, ends, strict=True), start=1)
     )

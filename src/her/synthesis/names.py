@@ -1,16 +1,17 @@
 """Names: who is spoken of in a book, under which names, and as he or she.
 
-Owns the discovery of names beside verbs of speech, titles, the merging of aliases (conservative: two names are one
-person only where no other reading is possible) and grammatical gender from titles and pronouns. Knows nothing of
-scenes.
+Owns the discovery of names beside verbs of speech, titles, and grammatical gender from titles and pronouns. Which
+names are one person is decided in `her.synthesis.aliases`. Knows nothing of scenes.
 """
 # ruff: noqa: RUF001  (typographic marks are what is read here)
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from her.synthesis import eastern
 from her.synthesis.wording import normalise
 
 Gender = Literal["he", "she", "unknown"]
@@ -46,13 +47,12 @@ NAME = re.compile(
     rf"(?:(?:{_TITLE})\s+)?(?:(?:de|von|van|du|la)\s+)?{_WORD}(?:\s+(?:de|von|van|du|la)\s+{_WORD}|\s+{_WORD})?"
 )
 _VERB = r"(?:" + "|".join(sorted(SPEECH_VERBS, key=len, reverse=True)) + r")"
-_CJK_SAID = re.compile(r"([一-鿿]{2,4})(?:说道|问道|答道|说|道|问)[:：,，]")
-_DIMINUTIVES = {
-    "Lizzy": "Elizabeth", "Lizzie": "Elizabeth", "Eliza": "Elizabeth", "Beth": "Elizabeth", "Tom": "Thomas",
-    "Will": "William", "Bill": "William", "Dick": "Richard", "Bob": "Robert", "Jim": "James", "Kate": "Katherine",
-    "Ned": "Edward", "Harry": "Henry", "Molly": "Mary", "Peggy": "Margaret", "Meg": "Margaret", "Sam": "Samuel",
-    "Joe": "Joseph", "Nick": "Nicholas", "Kit": "Christopher", "Nell": "Eleanor", "Fanny": "Frances", "Jack": "John",
-}  # fmt: skip
+_SPEAKS_AFTER = re.compile(rf"\b{_VERB}\s+({NAME.pattern})")
+_SPEAKS_BEFORE = re.compile(rf"({NAME.pattern})\s+(?:\w+ly\s+|only\s+|had\s+|then\s+)?{_VERB}\b")
+_PRONOUN = re.compile(r"\b(he|him|his|himself|she|her|herself)\b")
+_OPENING = re.compile(r"(He|She)\b")
+_MOST_WITNESSES = 400
+"""So many mentions of a name are asked for its gender, the first ones."""
 
 
 def title_of(name: str) -> str | None:
@@ -72,15 +72,25 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forms:
+    """The forms of names that a book uses: how often, and as he or she."""
+
+    counts: Mapping[str, int]
+    votes: Mapping[str, Counter[str]]
+    """Pronouns beside each form."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Roster:
     """Everybody who speaks or could speak, most mentioned first."""
 
     people: tuple[Person, ...]
-    _by_form: dict[str, Person] = field(default_factory=dict)
+    by_form: Mapping[str, Person] = field(default_factory=dict)
+    """`key(form)` to who is meant."""
 
     def person(self, form: str) -> Person | None:
         """Who is meant by this form of a name; None where nobody, or more than one, is."""
-        return self._by_form.get(normalise(form))
+        return self.by_form.get(key(form))
 
     def mentioned(self, text: str) -> list[tuple[int, Person]]:
         """Who is mentioned in `text` and where, in order. Longer forms win: `Joanne` is not `Ann`."""
@@ -90,7 +100,14 @@ class Roster:
             person = self.person(form) or self.person(form.rsplit(" ", 1)[0])
             if person is not None:
                 found.append((match.start(), person))
-        return found
+        for at, form in eastern.mentions(text, self.by_form):
+            found.append((at, self.by_form[form]))
+        return sorted(found, key=lambda pair: pair[0])
+
+
+def key(form: str) -> str:
+    """A form as it is looked up: one space, no point behind a title."""
+    return normalise(form).replace(". ", " ")
 
 
 def clean(form: str) -> str:
@@ -105,110 +122,65 @@ def _plausible(form: str) -> bool:
     return not any(p in _NOT_NAMES for p in parts[1 if title_of(form) else 0 :]) and not form.isupper()
 
 
-def discover(narration: str) -> Roster:
-    """The roster of a book from its narration (its text without quoted speech)."""
+def forms(narration: str, *, told: Iterable[str] = ()) -> Forms:
+    """The names of a book's narration (its text without quoted speech), and those that somebody `told` of besides."""
     text = " ".join(narration.split())
-    speakers: Counter[str] = Counter()
-    after = re.compile(rf"\b{_VERB}\s+({NAME.pattern})")
-    before = re.compile(rf"({NAME.pattern})\s+(?:\w+ly\s+|only\s+|had\s+|then\s+)?{_VERB}\b")
-    for pattern in (after, before):
+    speakers: Counter[str] = Counter(eastern.speakers(text))
+    for pattern in (_SPEAKS_AFTER, _SPEAKS_BEFORE):
         for match in pattern.finditer(text):
             form = clean(match.group(1))
             if _plausible(form):
                 speakers[form] += 1
-    for match in _CJK_SAID.finditer(text):
-        speakers[match.group(1)] += 1
-    forms: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    places: dict[str, list[int]] = defaultdict(list)
     for match in NAME.finditer(text):
         form = clean(match.group())
-        # A name that is only ever capitalised at the start of sentences is more likely a common word.
         if _plausible(form):
-            forms[form] += 1
-    known = {f for f in speakers if speakers[f] >= 2 or title_of(f) or forms[f] >= 2}
-    known |= {f for f, n in forms.items() if n >= 2 and " " in f and any(part in known for part in f.split())}
+            counts[form] += 1
+            if counts[form] <= _MOST_WITNESSES:
+                places[form].append(match.end())
+    known = {f for f in speakers if speakers[f] >= 2 or title_of(f) or counts[f] >= 2}
+    known |= {f for f, n in counts.items() if n >= 2 and " " in f and any(part in known for part in f.split())}
     for form in speakers:
-        forms.setdefault(form, speakers[form])
+        counts.setdefault(form, speakers[form])
     # "Had Elizabeth": a common word that only begins a sentence before a well-known name.
     known -= {
-        f for f in known if title_of(f) is None and " " in f and forms[f] * 20 < forms.get(f.rsplit(" ", 1)[1], 0)
+        f for f in known if title_of(f) is None and " " in f and counts[f] * 20 < counts.get(f.rsplit(" ", 1)[1], 0)
     }
-    return _merge({f: max(forms[f], 1) for f in known}, text)
+    spelt = {key(f) for f in known}
+    known |= {f for f in map(clean, told) if f and key(f) not in spelt}
+    return Forms(
+        counts={f: max(counts[f], 1) for f in known},
+        votes={f: _votes(text, places[f]) for f in known},
+    )
 
 
-def _merge(forms: dict[str, int], text: str) -> Roster:
-    groups: dict[str, set[str]] = {f: {f} for f in forms}
-
-    def join(a: str, b: str) -> None:
-        union = groups[a] | groups[b]
-        for form in union:
-            groups[form] = union
-
-    untitled = [f for f in forms if title_of(f) is None]
-    full = [f for f in untitled if len(f.split()) == 2]
-    for form in full:
-        first, last = form.split()
-        if first in forms and sum(f.split()[0] == first for f in full) == 1:
-            join(form, first)
-        titled = [t for t in forms if title_of(t) and t.split()[1:] == [last]]
-        if len(titled) == 1 and sum(f.split()[1] == last for f in full) == 1:
-            join(form, titled[0])
-    for form in untitled:
-        if " " not in form and f"Mr. {form}" in forms and not any(f.split()[0] == form for f in full):
-            # A bare surname is the man of that name.
-            join(form, f"Mr. {form}")
-    for form in forms:
-        longer = [f for f in forms if f.startswith(f"{form} ")]
-        if title_of(form) and len(longer) == 1:
-            join(form, longer[0])
-    for short, long in _DIMINUTIVES.items():
-        owner = [f for f in untitled if f.split()[0] == long]
-        if short in forms and owner and all(groups[o] == groups[owner[0]] for o in owner):
-            join(short, owner[0])
-    for form in [f for f in forms if title_of(f) and len(f.split()) == 3]:
-        _, first, last = form.split()
-        if first in forms:
-            join(form, first)
-        elif f"{first} {last}" in forms:
-            join(form, f"{first} {last}")
-    people: list[Person] = []
-    by_form: dict[str, Person] = {}
-    for union in {frozenset(g) for g in groups.values()}:
-        ranked = sorted(union, key=lambda f: (-forms[f], len(f), f))
-        person = Person(
-            name=ranked[0],
-            aliases=tuple(ranked[1:]),
-            gender=_gender(union, text),
-            mentions=sum(forms[f] for f in union),
-        )
-        people.append(person)
-        by_form.update(dict.fromkeys(union, person))
-    for short, long in _DIMINUTIVES.items():
-        if short not in by_form and long in by_form:
-            by_form[short] = by_form[long]
-    people.sort(key=lambda p: (-p.mentions, p.name))
-    return Roster(people=tuple(people), _by_form=by_form)
+def _votes(text: str, ends: Sequence[int]) -> Counter[str]:
+    """He or she, by the first pronoun after each mention that nobody else can own."""
+    votes: Counter[str] = Counter()
+    for end in ends:
+        sentence, _, following = text[end : end + 160].partition(". ")
+        pronoun = _PRONOUN.search(sentence[:80])
+        # Another name in between makes the pronoun ambiguous.
+        if pronoun and not re.search(r"[A-Z]", sentence[: pronoun.start()]):
+            votes["she" if pronoun.group(1) in {"she", "her", "herself"} else "he"] += 1
+        if not re.search(r"[A-Z]", sentence) and (opening := _OPENING.match(following)):
+            # The subject of the next sentence is the better witness.
+            votes[opening.group(1).lower()] += 3
+    return votes
 
 
-def _gender(forms: frozenset[str], text: str) -> Gender:
-    """From the title; else from the first pronoun after each mention, where three in four agree."""
-    for form in sorted(forms):
+def gender(names: Iterable[str], votes: Mapping[str, Counter[str]]) -> Gender:
+    """From the title; else from the pronouns of all these forms, where two in three agree."""
+    ordered = sorted(names)
+    for form in ordered:
         title = title_of(form)
         if title and TITLES[title] != "unknown":
             return TITLES[title]
-    votes: Counter[str] = Counter()
-    for form in sorted(forms):
-        for match in re.finditer(rf"\b{re.escape(form)}\b", text):
-            sentence, _, following = text[match.end() : match.end() + 160].partition(". ")
-            pronoun = re.search(r"\b(he|him|his|himself|she|her|herself)\b", sentence[:80])
-            # Another name in between makes the pronoun ambiguous.
-            if pronoun and not re.search(r"[A-Z]", sentence[: pronoun.start()]):
-                votes["she" if pronoun.group(1) in {"she", "her", "herself"} else "he"] += 1
-            if not re.search(r"[A-Z]", sentence) and (opening := re.match(r"(He|She)\b", following)):
-                # The subject of the next sentence is the better witness.
-                votes[opening.group(1).lower()] += 3
-    total = votes["he"] + votes["she"]
-    if total >= 2 and votes["he"] >= 0.7 * total:
+    cast = sum((votes[f] for f in ordered if f in votes), Counter[str]())
+    total = cast["he"] + cast["she"]
+    if total >= 2 and 3 * cast["he"] >= 2 * total:
         return "he"
-    if total >= 2 and votes["she"] >= 0.7 * total:
+    if total >= 2 and 3 * cast["she"] >= 2 * total:
         return "she"
     return "unknown"

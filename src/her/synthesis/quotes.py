@@ -7,14 +7,19 @@ the next paragraph where that one re-opens it, and otherwise ends at the border 
 # ruff: noqa: RUF001  (typographic marks are what is read here)
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from her.schema import Span
+from her.synthesis.estimate import length
 
-_STYLES: tuple[tuple[str, str], ...] = (("“", "”"), ("«", "»"), ("「", "」"), ('"', '"'))
-_SINGLE = (("‘", "’"), ("'", "'"))
+Style = tuple[tuple[str, str], ...]
+"""The pairs of marks that a text uses."""
+_STYLES: Style = (("“", "”"), ("«", "»"), ("「", "」"), ("『", "』"), ('"', '"'))
+_SINGLE: Style = (("‘", "’"), ("'", "'"))
 _MIN_QUOTES = 2
+_DASHED = re.compile(r"^[ \t]*[—–―][ \t]*\w", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +34,16 @@ class Quotation:
     """Does this go on from the previous paragraph's open quotation?"""
 
 
-def _style(text: str) -> tuple[tuple[str, str], ...]:
+def style_of(text: str) -> Style:
     """The pairs of marks this text uses: doubles where it has any to speak of, else singles."""
     doubles = tuple(s for s in _STYLES if text.count(s[0]) >= _MIN_QUOTES)
+    if text.count("„") >= _MIN_QUOTES:
+        # Where a low mark opens, a raised one closes: in German the one that opens in English.
+        raised = max("“”", key=text.count)
+        doubles = (("„", raised), *(s for s in doubles if s[0] != "“"))
     if doubles:
         return doubles
-    return tuple(s for s in _SINGLE if len(re.findall(_opening(s[0]), text)) >= _MIN_QUOTES)
+    return tuple(s for s in _SINGLE if len(list(islice(re.finditer(_opening(s[0]), text), _MIN_QUOTES))) >= _MIN_QUOTES)
 
 
 def _opening(mark: str) -> str:
@@ -43,21 +52,25 @@ def _opening(mark: str) -> str:
 
 def has_dialogue(text: str) -> bool:
     """Are at least two passages of more than one word quoted?"""
-    spans = [q for q in quotations(text, [Span(start=0, end=len(text))] if text else []) if not _is_word(text, q)]
-    return len(spans) >= _MIN_QUOTES
+    if not text:
+        return False
+    style = style_of(text)
+    whole = (text[a:b] for a, b, _ in _marked(text, Span(start=0, end=len(text)), style))
+    return len(list(islice((q for q in whole if length(q) >= 2), _MIN_QUOTES))) == _MIN_QUOTES
 
 
-def _is_word(text: str, quotation: Quotation) -> bool:
-    return len(text[quotation.span.start : quotation.span.end].split()) < 2
+def has_dashes(text: str) -> bool:
+    """Do at least two lines open with a dash, as speech does in books without quotation marks?"""
+    return len(list(islice(_DASHED.finditer(text), _MIN_QUOTES))) == _MIN_QUOTES
 
 
-def quotations(text: str, paragraphs: Sequence[Span], *, style_of: str | None = None) -> list[Quotation]:
-    """All quotations of the given paragraphs, in order. `style_of`: the text whose marks decide the style."""
-    style = _style(style_of if style_of is not None else text)
+def quotations(text: str, paragraphs: Sequence[Span], *, style: Style | None = None) -> list[Quotation]:
+    """All quotations of the given paragraphs, in order. `style`: the marks to look for; None: those `text` uses."""
+    marks = style_of(text) if style is None else style
     found: list[Quotation] = []
     left_open = False
     for index, paragraph in enumerate(paragraphs):
-        here = _in_paragraph(text, paragraph, style)
+        here = list(_marked(text, paragraph, marks))
         for k, (start, end, balanced) in enumerate(here):
             inner = _trim(text, start, end)
             if inner is None:
@@ -94,26 +107,27 @@ def _trim(text: str, start: int, end: int) -> Span | None:
     return Span(start=start, end=end) if end > start and any(c.isalnum() for c in text[start:end]) else None
 
 
-def _in_paragraph(text: str, span: Span, style: tuple[tuple[str, str], ...]) -> list[tuple[int, int, bool]]:
+def _marked(text: str, span: Span, style: Style) -> Iterator[tuple[int, int, bool]]:
     """`(start, end, balanced)` of the words between marks; the last may run to the paragraph's end unbalanced."""
-    found: list[tuple[int, int, bool]] = []
+    if not style:
+        return
     opened: tuple[int, str, str] | None = None
-    for i in range(span.start, span.end):
-        c = text[i]
+    every = re.compile("[" + re.escape("".join(o + e for o, e in style)) + "]")
+    for match in every.finditer(text, span.start, span.end):
+        i, c = match.start(), match.group()
         if opened is None:
             opened = next(((i + 1, o, e) for o, e in style if c == o and _may_open(text, i, span, o)), None)
             continue
         start, o, e = opened
         if c == e and _may_close(text, i, span, mark=e):
-            found.append((start, i, True))
+            yield start, i, True
             opened = None
         elif o != e and c == o and o not in "‘":
             # A second opening mark inside an open quotation: the first was never closed.
-            found.append((start, i, False))
+            yield start, i, False
             opened = (i + 1, o, e)
     if opened is not None:
-        found.append((opened[0], span.end, False))
-    return found
+        yield opened[0], span.end, False
 
 
 def _may_open(text: str, i: int, span: Span, mark: str) -> bool:

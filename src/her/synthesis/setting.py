@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from her.errors import TeacherError
 from her.schema import Book, Quote, Scene, Span, Turn
 from her.synthesis import view
+from her.synthesis.language import mixes
 from her.synthesis.names import Person
 from her.synthesis.perspective import check_setting, unknown_names
+from her.synthesis.prose import Prose
 from her.synthesis.result import Reject, Stage
-from her.synthesis.scenes import SceneText
+from her.synthesis.staged import Staged
 from her.synthesis.teacher import Answer, Ask, Choice, Teacher, Text, exact, fill, finished
-from her.synthesis.wording import clip, normalise, overlap, sentences
+from her.synthesis.wording import clip, ends_properly, normalise, overlap, sentences
 
 _OPENING_WORDS = 110
 _SUPPORTED = 0.6
 """Share of a card's content words that must stand in what the teacher was shown."""
+_SUPPORTED_FREELY = 0.4
+"""The same for a strong teacher, which says in its own words what it read in a whole chunk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,24 +37,78 @@ class Card:
     reject: Reject | None
 
 
-def opening(book: Book, scene: SceneText) -> str:
+def opening(prose: Prose, scene: Staged) -> str:
     """The narration before the scene's first word; where there is next to none, the scene's first narration."""
-    first = scene.utterances[0].pieces[0].start
-    stretches = scene.narration(book.text)
-    before = [s for s in stretches if s.end <= first]
-    chosen = before if sum(s.end - s.start for s in before) > 80 else stretches[:6]
-    whole = [normalise(book.text[s.start : s.end]) for s in chosen]
+    before = [s for s in scene.narration if s.end <= scene.first_word]
+    chosen = before if sum(s.end - s.start for s in before) > 80 else scene.narration[:6]
+    whole = [normalise(prose.text[s.start : s.end]) for s in chosen]
     kept = [t[a:b] for t in whole for a, b in sentences(t)]
     # The end of the narration is nearest to the first word; the beginning says where we are.
     head = clip(kept, limit_words=_OPENING_WORDS)
-    return head or book.chapters[scene.chapter.number - 1].title
+    return head or scene.chapter.title
 
 
-async def card(
-    teacher: Teacher, *, book: Book, scene: SceneText, names: Sequence[str], dialogue: Sequence[str]
-) -> Card:
+def _from_book(source: str) -> str:
+    """The book's own opening as a scenario."""
+    return clip((source[a:b] for a, b in sentences(source)), limit_words=60)
+
+
+def said_card(scene: Staged, *, prose: Prose, dialogue: Sequence[str]) -> Card:
+    """Scenario and topic as a teacher gave them when it read the chunk. What does not pass is replaced as in `card`."""
+    names = [p.name for p in scene.people]
+    source = normalise(prose.text[scene.span.start : scene.span.end])
+    known = [*names, *(a for p in scene.people for a in p.aliases)]
+    try:
+        scenario = _said(scene.scenario or "", source=source, known=known, max_words=90, dialogue=dialogue)
+    except TeacherError as e:
+        reject = Reject(stage="setting", item_id=f"{scene.id}/scenario", reason=e.reason, detail=str(e)[:200])
+        return Card(scenario=_from_book(opening(prose, scene)), topic=None, reject=reject)
+    topic = (scene.topic or "").rstrip(".")
+    return Card(scenario=scenario, topic=topic if 0 < len(topic.split()) <= 14 else None, reject=None)
+
+
+def said_motive(motive: str, *, scene: Staged, prose: Prose, dialogue: Sequence[str]) -> str:
+    """What a person wants, as a teacher gave it when it read the chunk. Raises TeacherError where it cannot be used."""
+    source = normalise(prose.text[scene.span.start : scene.span.end])
+    known = [f for p in scene.people for f in (p.name, *p.aliases)]
+    return _said(motive, source=source, known=known, max_words=60, dialogue=dialogue, least=0.0)
+
+
+def summary(text: str, *, source: str) -> str:
+    """A plot's summary. Raises TeacherError for one that cannot be used."""
+    return _said(text, source=source, known=(), max_words=150)
+
+
+def description(text: str, *, source: str) -> str:
+    """Who a person is, by one chunk. Raises TeacherError for one that cannot be used."""
+    return _said(text, source=source, known=(), max_words=60, least=0.0)
+
+
+def _said(
+    text: str,
+    *,
+    source: str,
+    known: Sequence[str],
+    max_words: int,
+    dialogue: Sequence[str] = (),
+    least: float = _SUPPORTED_FREELY,
+) -> str:
+    if not text:
+        raise TeacherError("", "empty")
+    written = text if ends_properly(text) else f"{text}."
+    checked = check_setting(written, dialogue=dialogue, max_words=max_words)
+    if mixes(checked, source):
+        raise TeacherError(checked, "other_language")
+    if strangers := unknown_names(checked, known, source):
+        raise TeacherError(f"{strangers}: {checked}", "unknown_name")
+    if overlap(checked, f"{source} {' '.join(known)}") < least:
+        raise TeacherError(checked, "not_supported")
+    return checked
+
+
+async def card(teacher: Teacher, *, prose: Prose, scene: Staged, names: Sequence[str], dialogue: Sequence[str]) -> Card:
     """Scenario and topic. Where the teacher fails, the book's own opening serves, and the reject says so."""
-    source = opening(book, scene)
+    source = opening(prose, scene)
     values = {"opening": source, "names": ", ".join(names)}
     example = _example("scene_card", values)
 
@@ -77,9 +135,7 @@ async def card(
         )
     )
     if answer.value is None:
-        return Card(
-            scenario=clip((source[a:b] for a, b in sentences(source)), limit_words=60), topic=None, reject=answer.reject
-        )
+        return Card(scenario=_from_book(source), topic=None, reject=answer.reject)
     return Card(scenario=answer.value[0], topic=answer.value[1], reject=None)
 
 
@@ -109,17 +165,23 @@ async def profile(teacher: Teacher, *, book: Book, person: Person, facts: Sequen
             teacher, book=book, spans=facts, name=person.name, item_id=f"{book.id}/{person.name}.profile"
         )
         return Answer(value=chosen.value.text if chosen.value else None, reject=chosen.reject)
-    told = clip((normalise(book.text[s.start : s.end]) for s in facts), limit_words=130)
+    told = [normalise(book.read(s)) for s in facts]
+    return await described(teacher, book_id=book.id, person=person, told=told)
+
+
+async def described(teacher: Teacher, *, book_id: str, person: Person, told: Sequence[str]) -> Answer[str]:
+    """One profile out of several accounts of a person; a single one that a teacher gave serves as it is."""
+    facts = clip(told, limit_words=200)
     return await _field(
         teacher,
         prompt="profile",
         field="profile",
-        item_id=f"{book.id}/{person.name}.profile",
+        item_id=f"{book_id}/{person.name}.profile",
         name=person.name,
-        values={"facts": told, "name": person.name},
+        values={"facts": facts, "name": person.name},
         opening=f"{exact(person.name)} (is|was|has) ",
         dialogue=(),
-        known=[person.name, *person.aliases, told],
+        known=[person.name, *person.aliases, facts],
     )
 
 
@@ -127,7 +189,7 @@ async def pick(
     teacher: Teacher, *, book: Book, spans: Sequence[Span], name: str, item_id: str, stage: Stage = "setting"
 ) -> Answer[Quote]:
     """The sentence of the book that tells most about somebody. One alone needs no teacher."""
-    told = [normalise(book.text[s.start : s.end]) for s in spans]
+    told = [normalise(book.read(s)) for s in spans]
     if len(told) == 1:
         return Answer(value=Quote(text=told[0], span=spans[0]), reject=None)
 
@@ -187,7 +249,7 @@ async def _field(
     )
 
 
-def about(book: Book, narration: Sequence[Span], person: Person, *, limit: int, past: bool) -> list[Span]:
+def about(prose: Prose, narration: Sequence[Span], person: Person, *, limit: int, past: bool) -> list[Span]:
     """Sentences of narration whose subject is the person and that say what it is, in reading order.
 
     `past`: also what it had done or lived through. That may be its secret, so it belongs to its background, which it
@@ -200,7 +262,9 @@ def about(book: Book, narration: Sequence[Span], person: Person, *, limit: int, 
         told = rf"{told}|was|is|had (?:no|been|always|never|known|loved|lived|once|lost|made)|always|never|used to"
     describes = re.compile(rf"(?:^|, )(?:{forms})(?:, [^,]{{1,60}},)? (?:{told})\b")
     for stretch in narration:
-        body = book.text[stretch.start : stretch.end]
+        body = prose.text[stretch.start : stretch.end]
+        if not any(form in body for form in (person.name, *person.aliases)):
+            continue
         for a, b in sentences(body):
             sentence = normalise(body[a:b])
             if describes.search(sentence) and 6 <= len(sentence.split()) <= 45 and sentence[0].isupper():

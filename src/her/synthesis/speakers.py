@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from her.schema import Span
+from her.synthesis import eastern
 from her.synthesis.names import NAME, SPEECH_VERBS, Gender, Person, Roster, clean
 from her.synthesis.scenes import SceneText, Utterance, unquoted
 from her.synthesis.wording import normalise, sentences
@@ -114,6 +115,10 @@ def _one(
                 person = roster.person(clean(said.group("name")))
                 if person is not None:
                     return replace(base, speaker=person, how="named", gender=person.gender)
+        heard = {p.name: p for _, p in roster.mentioned(stretch)} if eastern.speaks(stretch) else {}
+        if len(heard) == 1:
+            person = next(iter(heard.values()))
+            return replace(base, speaker=person, how="named", gender=person.gender)
     lead = _lead(text, scene, utterance, roster)
     for stretch in narration:
         if match := _KIN.search(stretch):
@@ -202,10 +207,11 @@ def _refused(base: Attributed, person: Person) -> bool:
 
 def _spouse(person: Person, roster: Roster) -> Person | None:
     for form in (person.name, *person.aliases):
-        if form.startswith("Mr. "):
-            return roster.person(f"Mrs. {form[4:]}")
-        if form.startswith("Mrs. "):
-            return roster.person(f"Mr. {form[5:]}")
+        title, _, rest = form.partition(" ")
+        if title in ("Mr.", "Mr"):
+            return roster.person(f"Mrs {rest}")
+        if title in ("Mrs.", "Mrs"):
+            return roster.person(f"Mr {rest}")
     return None
 
 

@@ -1,0 +1,24 @@
+"""Estimate: how many tokens a text has, without a tokenizer.
+
+A page may be planned for a model that is not here, so what is counted is characters: four ASCII characters a token,
+one for a character of Chinese, Japanese or Korean, two other characters a token. Measured on *Pride and Prejudice*
+(English prose) against the tokenizers of SmolLM2 and Qwen2.5: 2 to 6% too high. Texts full of names or
+code have more tokens than this says. Everything that prints such a number calls it an estimate.
+"""
+
+import re
+
+_WIDE = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
+
+
+def tokens(text: str) -> int:
+    """Estimated tokens of `text`, rounded up."""
+    narrow = len(text.encode("ascii", "ignore"))
+    wide = 0 if narrow == len(text) else len(text) - len(_WIDE.sub("", text))
+    return -(-(narrow + 4 * wide + 2 * (len(text) - narrow - wide)) // 4)
+
+
+def length(text: str) -> int:
+    """Words of `text`; in scripts that do not part them, three characters are taken for two words."""
+    wide = 0 if text.isascii() else len(text) - len(_WIDE.sub("", text))
+    return len(text.split()) + 2 * wide // 3
