@@ -29,6 +29,23 @@ def browse(address: str, profile: Path, *flags: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=90, check=True).stdout
 
 
+def width_of(page: Path, profile: Path, *, width: int) -> int:
+    """How wide a page is in a frame of that width: headless windows have a smallest width of their own."""
+    probe = page.parent / f"probe{width}.html"
+    measure = (
+        "const d=f.contentDocument.documentElement;document.title='fits';"
+        "document.body.innerHTML=JSON.stringify({scroll:d.scrollWidth,client:d.clientWidth})"
+    )
+    frame = f'<iframe id=f src="{page.name}" style="border:0;width:{width}px;height:800px"></iframe>'
+    probe.write_text(f"<!doctype html><body>{frame}<script>f.onload=()=>{{{measure}}}</script>", encoding="utf-8")
+    dom = browse(probe.as_uri(), profile, "--dump-dom", "--allow-file-access-from-files")
+    found = re.search(r"\{.*\}", dom)
+    assert found is not None, dom[:500]
+    size = json.loads(found[0])
+    assert size["client"] == width
+    return int(size["scroll"])
+
+
 @pytest.fixture(scope="module")
 def page(report: RunReport, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
@@ -49,16 +66,4 @@ def test_nothing_runs_and_nothing_is_fetched(page: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("width", [400, 1400])
 def test_the_page_fits(page: Path, tmp_path: Path, width: int) -> None:
-    """Measured in a frame of that width: headless windows have a smallest width of their own."""
-    probe = page.parent / f"probe{width}.html"
-    measure = (
-        "const d=f.contentDocument.documentElement;document.title='fits';"
-        "document.body.innerHTML=JSON.stringify({scroll:d.scrollWidth,client:d.clientWidth})"
-    )
-    frame = f'<iframe id=f src="report.html" style="border:0;width:{width}px;height:800px"></iframe>'
-    probe.write_text(f"<!doctype html><body>{frame}<script>f.onload=()=>{{{measure}}}</script>", encoding="utf-8")
-    dom = browse(probe.as_uri(), tmp_path / "profile", "--dump-dom", "--allow-file-access-from-files")
-    found = re.search(r"\{.*\}", dom)
-    assert found is not None, dom[:500]
-    size = json.loads(found[0])
-    assert size["scroll"] <= size["client"] == width
+    assert width_of(page, tmp_path / "profile", width=width) == width

@@ -36,7 +36,8 @@ def page(report: RunReport) -> str:
     return render_report(report)
 
 
-def test_page_stands_alone(page: str) -> None:
+def alone(page: str) -> None:
+    """Nothing on the page runs, and nothing on it asks for anything."""
     tags = Page(page).tags
     assert not {t for t, _ in tags} & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
     for tag, attrs in tags:
@@ -48,6 +49,19 @@ def test_page_stands_alone(page: str) -> None:
     assert "https://" not in outside_text
     assert "@import" not in page
     assert not re.findall(r"url\((?!#)", outside_text)
+
+
+def unfolded(page: str) -> str:
+    """What is on the page outside <details>."""
+    while (
+        shorter := re.sub(r"<details(?![^>]*open)[^>]*>(?:(?!<details).)*?</details>", "", page, flags=re.S)
+    ) != page:
+        page = shorter
+    return page
+
+
+def test_page_stands_alone(page: str) -> None:
+    alone(page)
 
 
 def test_hostile_text_is_text(page: str, hostile: str) -> None:
@@ -77,15 +91,11 @@ def test_ids_are_unique_and_every_link_lands(page: str) -> None:
 
 def test_hidden_layers_are_folded(page: str) -> None:
     """Outside <details> no thought and no plan is on the page, the raw replies included."""
-    unfolded = page
-    while (
-        shorter := re.sub(r"<details(?![^>]*open)[^>]*>(?:(?!<details).)*?</details>", "", unfolded, flags=re.S)
-    ) != unfolded:
-        unfolded = shorter
+    shown = unfolded(page)
     assert "Fed men talk." in page
-    assert "Fed men talk." not in unfolded
+    assert "Fed men talk." not in shown
     assert "probe with hospitality" in page
-    assert "probe with hospitality" not in unfolded
+    assert "probe with hospitality" not in shown
 
 
 def test_equal_reports_give_equal_bytes(report: RunReport, tmp_path: Path) -> None:

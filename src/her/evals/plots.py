@@ -15,12 +15,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from her.evals.run_report import PolicyStep, RunReport
+from her.renderers.layouts import Layouts
 from her.stats import Estimate
 
 # Stand-ins that matplotlib can draw with; each becomes a variable of the page.
 _INK, _LINE = "#010203", "#010204"
 _SERIES = ("#010205", "#010206", "#010207", "#010208")
 _VARIABLES = {_INK: "currentColor", _LINE: "var(--line)"} | {c: f"var(--s{i + 1})" for i, c in enumerate(_SERIES)}
+_THEN = " \u203a "
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # a policy may be called $x$
@@ -123,6 +125,54 @@ def win_rate_plot(report: RunReport) -> str | None:
             axes, [f"{_short(w.policy)} against {_short(w.against)}" for w in known], "win rate (ties count one half)"
         )
         return _svg(figure, "winrate")
+
+
+def layouts_plot(before: Layouts, after: Layouts, *, most: int = 12) -> str | None:
+    """Shares of turns by layout, before and after; the rarer ones in one row. None where there are no turns."""
+    both = [(label, layouts.counts, layouts.turns.n) for label, layouts in (("source", before), ("now", after))]
+    both = [row for row in both if row[2]]
+    if not both:
+        return None
+    weight = {name: sum(c.get(name, 0) / n for _, c, n in both) for _, c, _ in both for name in c}
+    ranked = sorted(weight, key=lambda name: (-weight[name], name))
+    shown, rest = (ranked, []) if len(ranked) <= most + 1 else (ranked[:most], ranked[most:])
+    names = [name.replace(">", _THEN) for name in shown] + ([f"{len(rest)} others"] if rest else [])
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(8.6, 1.2 + 0.32 * len(names)))
+        axes = figure.subplots()
+        height = 0.8 / len(both)
+        for number, (label, c, n) in enumerate(both):
+            shares = [c.get(name, 0) / n for name in shown] + ([sum(c.get(r, 0) for r in rest) / n] if rest else [])
+            rows = [i + (number - (len(both) - 1) / 2) * height for i in range(len(names))]
+            axes.barh(rows, shares, height=height, color=_SERIES[1 - number], label=f"{label}, n={n}")
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel("share of turns")
+        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+        return _svg(figure, "layouts")
+
+
+def gains_plot(layers: Sequence[tuple[str, Sequence[float]]]) -> str | None:
+    """A histogram of gains for each layer, zero marked; None where nothing was measured."""
+    known = [(name, list(values)) for name, values in layers if values]
+    if not known:
+        return None
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(8.6, 2.9))
+        for number, (axes, (name, values)) in enumerate(
+            zip(figure.subplots(1, len(known), squeeze=False).flat, known, strict=True)
+        ):
+            low, high = min(0.0, *values), max(0.0, *values)
+            axes.hist(values, bins=24, range=(low, high if high > low else low + 1), color=_SERIES[number])
+            axes.axvline(0, color=_INK, lw=1, ls=(0, (4, 3)))
+            axes.set_title(f"{name}, n={len(values)}")
+            axes.set_xlabel("gain (nats per token)")
+            axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+            axes.grid(visible=False, axis="x")
+            if number == 0:
+                axes.set_ylabel("turns")
+        return _svg(figure, "gains")
 
 
 def _line(axes: Axes, steps: Sequence[PolicyStep], values: list[float | None], title: str) -> None:

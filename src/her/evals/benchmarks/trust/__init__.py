@@ -1,0 +1,1 @@
+"""What makes a number trustworthy: intervals, paired differences, agreement, panels, controls. Pure functions."""
