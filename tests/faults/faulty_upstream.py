@@ -1,81 +1,169 @@
-"""A deterministic, faulty endpoint: a raw socket on the loopback that answers with the given bytes, in order."""
+"""A deterministic, faulty endpoint on the loopback: which fault a request meets depends on its content and on how often
+it has been asked, never on the order of arrival; what a sound answer says depends on the messages alone.
+
+Runs in a thread of its own, so that a client may be killed while it goes on, and keeps its own record of what it was
+asked and what it answered.
+
+    with FaultyUpstream(Mixed(rate=0.3, seed=7)) as up:
+        ...  # openai:m@{up.url}
+"""
 
 import asyncio
+import hashlib
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol
+
+from faults import FAULTS, PASSING, Exchange, sound
+
+
+class Plan(Protocol):
+    """Which fault, if any, the `attempt`-th (from 0) asking of a request meets."""
+
+    def fault(self, digest: str, attempt: int) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """No faults."""
+
+    def fault(self, digest: str, attempt: int) -> str | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    """One fault at the first so many attempts of every request."""
+
+    name: str
+    attempts: int = 1
+
+    def fault(self, digest: str, attempt: int) -> str | None:
+        return self.name if attempt < self.attempts else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixed:
+    """Each attempt of each request meets a fault with probability `rate`, at most `attempts` times in a row."""
+
+    rate: float
+    seed: int
+    names: Sequence[str] = PASSING
+    attempts: int = 1_000_000
+
+    def fault(self, digest: str, attempt: int) -> str | None:
+        drawn = hashlib.sha256(f"{self.seed}/{digest}/{attempt}".encode()).digest()
+        if attempt >= self.attempts or int.from_bytes(drawn[:6]) >= self.rate * 2**48:
+            return None
+        return self.names[int.from_bytes(drawn[6:12]) % len(self.names)]
 
 
 @dataclass(slots=True, kw_only=True)
-class Upstream:
-    """What it was asked, and where it is."""
+class Served:
+    """What the upstream knows of one request."""
 
-    url: str = ""
-    asked: list[dict[str, object]] = field(default_factory=list)
-    headers: list[str] = field(default_factory=list)
-
-
-def ok(body: object) -> bytes:
-    """A 200 with JSON."""
-    return http(200, json.dumps(body).encode())
+    about: str
+    """The last message of the user."""
+    attempts: int = 0
+    faults: list[str] = field(default_factory=list)
+    whole: int = 0
+    """Sound answers that were sent to their end: calls that were paid for."""
 
 
-def http(status: int, body: bytes, *headers: str) -> bytes:
-    """A whole response."""
-    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", "Connection: close", *headers]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+def text_of(messages: Sequence[dict[str, str]]) -> str:
+    """What a sound answer to these messages says."""
+    digest = hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).hexdigest()
+    return json.dumps({"said": f"She counted {int(digest[:6], 16)} lanterns and said {digest[6:18]}."})
 
 
-def sse(*events: str, end: str = "\n\n") -> bytes:
-    """An event stream that ends with the connection."""
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
-    return head + "".join(f"data: {e}{end}" for e in events).encode()
+class FaultyUpstream:
+    """The server. `delay_s`: how long it thinks before it answers."""
 
+    def __init__(self, plan: Plan, *, delay_s: float = 0.0) -> None:
+        self.plan = plan
+        self.url = ""
+        self.served: dict[str, Served] = {}
+        self.most_at_once = 0
+        self._delay_s = delay_s
+        self._at_once = 0
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._over: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._run, name="upstream")
 
-def answer(text: str | None, **changes: object) -> dict[str, object]:
-    """A chat completion."""
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop", **changes}
-    return {"choices": [choice], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
+    def __enter__(self) -> "FaultyUpstream":
+        self._thread.start()
+        self._ready.wait()
+        return self
 
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None) -> None:
+        over = self._over
+        assert over is not None
+        self._loop.call_soon_threadsafe(over.set)
+        self._thread.join()
 
-def piece(text: str | None = None, finish: str | None = None, **delta: str) -> str:
-    """One chunk of a stream."""
-    said = {**({"content": text} if text is not None else {}), **delta}
-    return json.dumps({"choices": [{"index": 0, "delta": said, "finish_reason": finish}]}, ensure_ascii=False)
+    def paid_twice(self) -> int:
+        """Sound answers beyond the first of each request."""
+        return sum(max(0, s.whole - 1) for s in self.served.values())
 
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
 
-@asynccontextmanager
-async def upstream(responses: Sequence[bytes | None], *, chunk: int = 0) -> AsyncIterator[Upstream]:
-    """Serve `responses` in order, the last one for ever. None hangs up without a word; b"" never answers; `chunk` is
-    how many bytes are sent at a time (0: all at once)."""
-    state = Upstream()
-    open_writers: set[asyncio.StreamWriter] = set()
+    async def _serve(self) -> None:
+        self._over = asyncio.Event()
+        tasks: set[asyncio.Task[None]] = set()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        open_writers.add(writer)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        length = next(int(h.split(":")[1]) for h in head.split("\r\n") if h.lower().startswith("content-length"))
-        state.headers.append(head)
-        state.asked.append(json.loads(await reader.readexactly(length)))
-        response = responses[min(len(state.asked), len(responses)) - 1]
-        if response == b"":
-            await reader.read()  # until the client gives up
-        elif response is not None:
-            size = chunk or len(response)
-            for at in range(0, len(response), size):
-                writer.write(response[at : at + size])
-                await writer.drain()
-                if chunk:
-                    await asyncio.sleep(0)
-        writer.close()
+        async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            tasks.add(task)
+            try:
+                await self._converse(reader, writer)
+            except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                pass  # the client is gone, or the server ends
+            finally:
+                tasks.discard(task)
+                writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    state.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    try:
-        yield state
-    finally:
+        server = await asyncio.start_server(meet, "127.0.0.1", 0, backlog=1024)
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        self._ready.set()
+        await self._over.wait()
         server.close()
-        for writer in open_writers:
-            writer.close()
-        await server.wait_closed()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not writer.is_closing():
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+            length = next(int(h.split(":")[1]) for h in head.split("\r\n") if h.startswith("content-length"))
+            body = await reader.readexactly(length)
+            asked = json.loads(body)
+            exchange = Exchange(writer=writer, text=text_of(asked["messages"]), streaming=asked.get("stream", False))
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+            try:
+                await self._answer(body, asked["messages"][-1]["content"], exchange)
+            finally:
+                self._at_once -= 1
+
+    async def _answer(self, body: bytes, about: str, exchange: Exchange) -> None:
+        digest = hashlib.sha256(body).hexdigest()
+        served = self.served.setdefault(digest, Served(about=about))
+        name = self.plan.fault(digest, served.attempts)
+        served.attempts += 1
+        if name is not None:
+            served.faults.append(name)
+        if self._delay_s:
+            await asyncio.sleep(self._delay_s)
+        if name is None:
+            await exchange.answer(sound(exchange.text, streaming=exchange.streaming))
+        else:
+            await FAULTS[name].play(exchange)
+        served.whole += not exchange.spoilt

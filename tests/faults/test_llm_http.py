@@ -5,12 +5,14 @@ import json
 from pathlib import Path
 
 import pytest
-from faulty_upstream import Upstream, answer, http, ok, piece, sse, upstream
+from canned_upstream import Upstream, answer, http, ok, piece, sse, upstream
+from fast_clock import FastClock
 
-from her.errors import EndpointError, ModelError, ModelNameError, ReplyError
+from her.errors import DeadLetterError, EndpointError, ModelError, ModelNameError, ReplyError
 from her.llm import Delta, Ledger, LedgerModel, Reply, Request, open_model
-from her.llm.http import EndpointModel, key_for, parse_endpoint
-from her.llm.retry import Patience, Waits
+from her.llm.address import key_for
+from her.llm.http import EndpointModel, parse_endpoint
+from her.llm.retry import Patience
 from her.llm.sse import EventReader
 from her.schema import Message
 
@@ -23,23 +25,11 @@ def asked(text: str = "hi", **changes: object) -> Request:
     return Request.model_validate(fields)
 
 
-class Clock:
-    """Sleeps at once and remembers for how long."""
-
-    def __init__(self) -> None:
-        self.waits: list[float] = []
-
-    async def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-
-
-def call(*responses: bytes | None, stall_s: float = 5.0, **changes: object) -> tuple[Reply, Upstream, Clock]:
-    async def run() -> tuple[Reply, Upstream, Clock]:
-        clock = Clock()
+def call(*responses: bytes | None, answer_s: float = 5.0, **changes: object) -> tuple[Reply, Upstream, FastClock]:
+    async def run() -> tuple[Reply, Upstream, FastClock]:
+        clock = FastClock(5000)
         async with upstream(responses) as up:
-            model = EndpointModel(
-                "m", up.url, key=KEY, patience=Patience(attempts=3, stall_s=stall_s), sleep=clock.sleep
-            )
+            model = EndpointModel("m", up.url, key=KEY, patience=Patience(attempts=3, answer_s=answer_s), clock=clock)
             try:
                 return await model.reply(asked(**changes)), up, clock
             finally:
@@ -51,7 +41,7 @@ def call(*responses: bytes | None, stall_s: float = 5.0, **changes: object) -> t
 def stream(*responses: bytes | None, chunk: int = 0, **changes: object) -> list[Delta]:
     async def run() -> list[Delta]:
         async with upstream(responses, chunk=chunk) as up:
-            model = EndpointModel("m", up.url, key=KEY, patience=Patience(attempts=2), sleep=Clock().sleep)
+            model = EndpointModel("m", up.url, key=KEY, patience=Patience(attempts=2), clock=FastClock())
             try:
                 return [d async for d in model.stream(asked(**changes))]
             finally:
@@ -94,14 +84,14 @@ def test_what_may_pass_is_tried_again(bad: bytes | None) -> None:
 
 
 def test_attempts_are_bounded() -> None:
-    with pytest.raises(EndpointError, match="500") as caught:
+    with pytest.raises(DeadLetterError, match="500") as caught:
         call(http(500, b"oops"))
-    assert caught.value.status == 500
+    assert (caught.value.reason, caught.value.attempts) == ("spent", 3)
 
 
 def test_silence_ends_a_call() -> None:
-    with pytest.raises(EndpointError, match="went silent"):
-        call(b"", stall_s=0.1)
+    with pytest.raises(DeadLetterError, match="went silent"):
+        call(b"", answer_s=0.1)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 402])
@@ -127,19 +117,7 @@ def test_a_rate_limit_waits_as_long_as_it_is_told_and_costs_no_attempt() -> None
     limited = http(429, b"slow down", "Retry-After: 7")
     reply, _, clock = call(limited, limited, limited, limited, GOOD)
     assert reply.text == "fine"
-    assert all(wait >= 7 for wait in clock.waits)
-    assert len(clock.waits) == 4
-
-
-def test_waits_are_seeded_bounded_and_end() -> None:
-    def waits(seed: int) -> list[float | None]:
-        w = Waits(patience=Patience(attempts=5, base_s=1, cap_s=3), seed=seed)
-        return [w.next_s("transient") for _ in range(5)]
-
-    assert waits(1) == waits(1) != waits(2)
-    assert waits(1)[-1] is None
-    assert all(wait is not None and 0 <= wait <= 3 for wait in waits(1)[:-1])
-    assert Waits(patience=Patience(wall_s=10), seed=0).next_s("rate_limit", retry_after_s=60) is None
+    assert len([wait for wait in clock.waits if wait >= 7]) == 4
 
 
 def test_a_redirect_is_not_followed_and_its_target_never_gets_the_key() -> None:
@@ -155,7 +133,7 @@ def test_a_refused_schema_is_asked_for_in_words_once_and_remembered() -> None:
     assert "response_format" not in up.asked[1]
     assert "JSON Schema" in json.dumps(up.asked[1])
     assert clock.waits == []
-    with pytest.raises(EndpointError, match="400"):
+    with pytest.raises(DeadLetterError, match="400"):
         call(refusal, json_schema='{"type": "object"}')
 
 
@@ -245,7 +223,7 @@ def test_an_endpoint_that_is_down_is_said_so_in_a_moment() -> None:
     async def run() -> None:
         async with upstream([GOOD]) as up:
             url = up.url
-        model = EndpointModel("m", url, patience=Patience(attempts=2), sleep=Clock().sleep)
+        model = EndpointModel("m", url, patience=Patience(attempts=2), clock=FastClock())
         with pytest.raises(EndpointError, match="is it running"):
             await model.reply(asked())
         await model.close()

@@ -1,6 +1,7 @@
 """One door to any model. Engines are imported only when a name asks for one."""
 
-from her.llm.ledger import Ledger, Tally
+from her.llm.budget import Budget
+from her.llm.ledger import DeadLetter, Ledger, Tally
 from her.llm.ledger_model import LedgerModel
 from her.llm.ledger_scorer import LedgerScorer
 from her.llm.model import ChatModel, Delta, FinishReason, Reply, Request, Score, ScoreItem, Scorer, TokenLogprob, Usage
@@ -9,7 +10,9 @@ from her.llm.scripted import ScriptedModel, ScriptedReply
 from her.llm.trained import Trained, TrainedCard, load_trained, save_card
 
 __all__ = [
+    "Budget",
     "ChatModel",
+    "DeadLetter",
     "Delta",
     "FinishReason",
     "Ledger",

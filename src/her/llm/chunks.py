@@ -4,6 +4,7 @@ Owns the shapes. Fields that are missing, null or of the wrong kind are named in
 reasoning is taken from `reasoning_content` or `reasoning`, whichever the server speaks.
 """
 
+import json
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,6 +21,10 @@ _FINISH: dict[str, FinishReason] = {
     "max_tokens": "length",
     "content_filter": "content_filter",
 }
+
+
+class DeclinedError(ReplyError):
+    """The model itself says that it will not answer: asking again is of no use."""
 
 
 class _Wire(BaseModel):
@@ -58,24 +63,10 @@ class _Choice(_Wire):
     logprobs: _Logprobs | None = None
 
 
-class Answer(_Wire):
-    """A whole answer."""
-
+class _Answer(_Wire):
     choices: tuple[_Choice, ...]
     usage: _Usage | None = None
-
-    def reply(self, *, top_logprobs: int) -> Reply:
-        """The reply in it."""
-        choice = self.choices[0]
-        assert choice.message is not None  # read_answer looked
-        tokens = choice.logprobs.content if choice.logprobs is not None and top_logprobs else None
-        return Reply(
-            text=choice.message.content or "",
-            reasoning=choice.message.reasoning_content or choice.message.reasoning,
-            finish_reason=_finish(choice.finish_reason),
-            usage=_usage(self.usage),
-            logprobs=None if tokens is None else tuple(_token(t) for t in tokens),
-        )
+    error: Any = None
 
 
 class _Chunk(_Wire):
@@ -83,24 +74,53 @@ class _Chunk(_Wire):
     usage: _Usage | None = None
 
 
-def read_answer(document: Any) -> Answer:
-    """A whole answer, or a ReplyError that says what is wrong with it."""
+def read_answer(body: bytes, *, top_logprobs: int) -> Reply:
+    """The reply in a whole answer, or a ReplyError that says why there is none."""
+    try:
+        answer = _Answer.model_validate_json(body)
+    except ValidationError:
+        # Twice as slow, and tells what is wrong; it also bears half a character written as an escape, which a model
+        # that was cut off within an emoji leaves behind.
+        answer = _read_slowly(body)
+    if answer.error:
+        raise ReplyError("the endpoint reports an error")
+    choice = answer.choices[0] if answer.choices else None
+    if choice is None or choice.message is None:
+        raise ReplyError("the answer has no message")
+    message, finish = choice.message, _finish(choice.finish_reason)
+    reasoning = message.reasoning_content or message.reasoning
+    if message.refusal and not message.content:
+        raise DeclinedError("the model declined to answer")
+    if message.content is None and not reasoning and finish == "stop":
+        raise ReplyError("the answer has no text")
+    tokens = choice.logprobs.content if choice.logprobs is not None and top_logprobs else None
+    return Reply(
+        text=message.content or "",
+        reasoning=reasoning,
+        finish_reason=finish,
+        usage=_usage(answer.usage),
+        logprobs=None if tokens is None else tuple(_token(t) for t in tokens),
+    )
+
+
+def _read_slowly(body: bytes) -> _Answer:
+    try:
+        document = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError) as e:
+        raise ReplyError(f"the answer is not JSON: {e}") from e
     _no_error(document)
     try:
-        answer = Answer.model_validate(document)
+        return _Answer.model_validate(document)
     except ValidationError as e:
         raise ReplyError(f"the answer is not a chat completion ({_first(e)})") from e
-    if not answer.choices or answer.choices[0].message is None:
-        raise ReplyError("the answer has no message")
-    message = answer.choices[0].message
-    if message.refusal and not message.content:
-        raise ReplyError("the model refused to answer")
-    _finish(answer.choices[0].finish_reason)
-    return answer
 
 
-def read_chunk(document: Any) -> Delta:
-    """One piece of a stream."""
+def read_chunk(event: str) -> Delta:
+    """One piece of a stream, or a ReplyError that says why it is none."""
+    try:
+        document = json.loads(event)
+    except (ValueError, RecursionError) as e:
+        raise ReplyError(f"a piece of the stream is not JSON: {e}") from e
     _no_error(document)
     try:
         chunk = _Chunk.model_validate(document)

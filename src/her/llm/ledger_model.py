@@ -1,23 +1,21 @@
 """A model behind the ledger: asks the ledger first, pays once, stores before it answers.
 
-Equal requests that run at the same time in one process are one call. Knows the ledger's interface, not its file.
+Equal requests that run at the same time in one process are one call. A request that was given up is recorded with what
+is needed to send it again, and is not sent again unless that is asked for: a run that goes on ends as if it had never
+stopped. Knows the ledger's interface, not its file.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 from pydantic import ValidationError
 
-from her.errors import ModelError, StoreError
-from her.llm.ledger import Ledger, Paid, ledger_key
+from her.errors import DeadLetterError, ModelError, StoreError
+from her.llm.ledger import Ledger, Paid, key_of
 from her.llm.model import ChatModel, Delta, Reply, Request, Usage
-from her.schema import Record
 from her.store import canonical
-
-R = TypeVar("R", bound=Record)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,26 +26,38 @@ class _Flight:
     waiting: int = 0
 
 
-class LedgerModel:
-    """A `ChatModel` that pays each call once. Closing it closes the model, not the ledger."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """A request with its name in the ledger."""
 
-    def __init__(self, model: ChatModel, ledger: Ledger, *, stage: str) -> None:
+    key: str
+    request: Request
+    content: str
+    """The request as canonical JSON."""
+
+
+class LedgerModel:
+    """A `ChatModel` that pays each call once. Closing it closes the model, not the ledger. `retry_dead`: requests that
+    were given up are sent again, once in the life of this object."""
+
+    def __init__(self, model: ChatModel, ledger: Ledger, *, stage: str, retry_dead: bool = False) -> None:
         self.name = model.name
         self.fingerprint = model.fingerprint
         self.stage = stage
         self._model = model
         self._ledger = ledger
         self._flights: dict[str, _Flight] = {}
+        self._retry = {d.key for d in ledger.dead_letters(stage)} if retry_dead else set()
 
     async def reply(self, request: Request) -> Reply:
-        """The stored reply, or a paid one."""
-        key = self._key(request)
-        if (stored := self._stored(key)) is not None:
+        """The stored reply, or a paid one. Raises DeadLetterError for a request that was given up."""
+        call = self._call(request)
+        if (stored := self._stored(call)) is not None:
             return stored
-        flight = self._flights.get(key)
+        flight = self._flights.get(call.key)
         if flight is None:
-            flight = _Flight(task=asyncio.create_task(self._pay(key, request)))
-            self._flights[key] = flight
+            flight = _Flight(task=asyncio.create_task(self._pay(call)))
+            self._flights[call.key] = flight
         else:
             self._ledger.count(self.stage, "hits")
         flight.waiting += 1
@@ -56,14 +66,14 @@ class LedgerModel:
         finally:
             flight.waiting -= 1
             if flight.waiting == 0:
-                if self._flights.get(key) is flight:
-                    del self._flights[key]
+                if self._flights.get(call.key) is flight:
+                    del self._flights[call.key]
                 flight.task.cancel()  # does nothing where it is done
 
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
-        """The stored reply in one piece, or a paid stream, stored when its last piece has come."""
-        key = self._key(request)
-        if (stored := self._stored(key)) is not None:
+        """The stored reply in one piece, or a paid stream, stored before its last piece is handed on."""
+        call = self._call(request)
+        if (stored := self._stored(call)) is not None:
             if stored.text or stored.reasoning:
                 yield Delta(text=stored.text, reasoning=stored.reasoning or "")
             yield Delta(finish_reason=stored.finish_reason, usage=stored.usage)
@@ -80,51 +90,74 @@ class LedgerModel:
                         finish_reason=delta.finish_reason,
                         usage=delta.usage,
                     )
-                    self._store(key, request, whole, time.monotonic() - started)
+                    await self._store(call, whole, time.monotonic() - started)
                 yield delta
-        except ModelError:
-            self._ledger.count(self.stage, "errors")
+        except ModelError as e:
+            self._failed(call, e)
             raise
 
     async def close(self) -> None:
         """Close the model."""
         await self._model.close()
 
-    def _key(self, request: Request) -> str:
-        return ledger_key(stage=self.stage, fingerprint=self.fingerprint, request=request)
+    def _call(self, request: Request) -> _Call:
+        content = canonical(request.model_dump(mode="json"))
+        key = key_of(stage=self.stage, fingerprint=self.fingerprint, request=content)
+        return _Call(key=key, request=request, content=content)
 
-    def _stored(self, key: str) -> Reply | None:
-        text = self._ledger.get(key)
-        if text is None:
+    def _stored(self, call: _Call) -> Reply | None:
+        text = self._ledger.get(call.key)
+        if text is not None:
+            self._ledger.count(self.stage, "hits")
+            return self._read(text)
+        if call.key in self._retry:
+            self._retry.discard(call.key)
+            return None
+        letter = self._ledger.dead_letter(call.key)
+        if letter is None:
             return None
         self._ledger.count(self.stage, "hits")
-        return _read(text, Reply, self._ledger)
+        message = f"given up before: {letter.error}; to send it again, ask for dead letters to be tried anew"
+        raise DeadLetterError(message, reason=letter.reason, attempts=letter.attempts)
 
-    async def _pay(self, key: str, request: Request) -> Reply:
+    async def _pay(self, call: _Call) -> Reply:
         started = time.monotonic()
         try:
-            reply = await self._model.reply(request)
-        except ModelError:
-            self._ledger.count(self.stage, "errors")
+            reply = await self._model.reply(call.request)
+        except ModelError as e:
+            self._failed(call, e)
             raise
-        return self._store(key, request, reply, time.monotonic() - started)
+        return await self._store(call, reply, time.monotonic() - started)
 
-    def _store(self, key: str, request: Request, reply: Reply, seconds: float) -> Reply:
+    def _failed(self, call: _Call, error: ModelError) -> None:
+        self._ledger.count(self.stage, "errors")
+        if isinstance(error, DeadLetterError):
+            self._ledger.bury(
+                stage=self.stage,
+                fingerprint=self.fingerprint,
+                request=call.content,
+                reason=error.reason,
+                error=str(error),
+                attempts=error.attempts,
+            )
+
+    async def _store(self, call: _Call, reply: Reply, seconds: float) -> Reply:
         usage = reply.usage or Usage(prompt_tokens=0, completion_tokens=0)
+        answer = canonical(reply.model_dump(mode="json"))
         paid = Paid(
             stage=self.stage,
             fingerprint=self.fingerprint,
-            request=canonical(request.model_dump(mode="json")),
-            answer=canonical(reply.model_dump(mode="json")),
+            request=call.content,
+            answer=answer,
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
             seconds=seconds,
         )
-        return _read(self._ledger.put(key, paid), Reply, self._ledger)
+        stored = await self._ledger.pay(call.key, paid)
+        return reply if stored is answer else self._read(stored)
 
-
-def _read(text: str, kind: type[R], ledger: Ledger) -> R:
-    try:
-        return kind.model_validate_json(text)
-    except ValidationError as e:
-        raise StoreError(f"{ledger.path} holds a damaged {kind.__name__}; move the file away and run again") from e
+    def _read(self, text: str) -> Reply:
+        try:
+            return Reply.model_validate_json(text)
+        except ValidationError as e:
+            raise StoreError(f"{self._ledger.path} holds a damaged Reply; move the file away and run again") from e

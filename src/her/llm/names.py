@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from her.errors import InputError, ModelError, ModelNameError
+from her.llm.address import read_address
+from her.llm.budget import Budget
 from her.llm.catalog import cache_folder, catalog, entry, installed
 from her.llm.ledger import Ledger
 from her.llm.ledger_model import LedgerModel
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from her.llm.engines.embedded import EmbeddedModel
     from her.llm.engines.torch import Weights
 
-FORMS = "local:NAME  hf:ID_OR_PATH  run:DIR  openai:MODEL@URL  scripted:FILE"
+FORMS = "local:NAME  hf:ID_OR_PATH  run:DIR  openai:MODEL@URL[,URL...]  scripted:FILE"
 _KINDS = ("local", "hf", "run", "openai", "scripted")
 
 
@@ -55,9 +57,19 @@ def open_model(
     stage: str = "model",
     threads: int | None = None,
     reproducible: bool = False,
+    retry_dead: bool = False,
+    budget: Budget | None = None,
 ) -> ChatModel:
     """Open one model, behind the ledger where one is given."""
-    return open_models([name], ledger=ledger, stage=stage, threads=threads, reproducible=reproducible)[0]
+    return open_models(
+        [name],
+        ledger=ledger,
+        stage=stage,
+        threads=threads,
+        reproducible=reproducible,
+        retry_dead=retry_dead,
+        budget=budget,
+    )[0]
 
 
 def open_models(
@@ -67,11 +79,17 @@ def open_models(
     stage: str = "model",
     threads: int | None = None,
     reproducible: bool = False,
+    retry_dead: bool = False,
+    budget: Budget | None = None,
 ) -> list[ChatModel]:
     """Open several models, in order. Those with the same base weights share one engine, adapters and all; open what is
     used together with one call. Nothing stays open if one of them fails. `reproducible` makes the embedded engine give
-    the same bits for the same request whatever else runs, at up to twice the time (see `engines/embedded.py`)."""
-    found = {name: _find(name) for name in names}  # every name is looked at before anything is loaded
+    the same bits for the same request whatever else runs, at up to twice the time (see `engines/embedded.py`).
+    `retry_dead` sends requests again that an earlier run gave up. `budget` is a hard cap on what endpoints are paid,
+    counting what the ledger holds; BudgetError says that a price is not known before anything is spent."""
+    found = {name: _find(name, budget=budget) for name in names}  # every name is looked at before anything is loaded
+    if budget is not None and ledger is not None:
+        budget.count(ledger)
     adapters: dict[Path, list[Path]] = {}
     for model in found.values():
         if isinstance(model, _Embedded):
@@ -86,7 +104,10 @@ def open_models(
             if isinstance(model, _Embedded):
                 model = _start(model, adapters[model.gguf], threads=threads, reproducible=reproducible)
                 started.append(model)
-            opened.append(LedgerModel(model, ledger, stage=stage) if ledger is not None else model)
+            if ledger is not None:
+                opened.append(LedgerModel(model, ledger, stage=stage, retry_dead=retry_dead))
+            else:
+                opened.append(model)
     except ModelError:
         for model in started:
             model.release()
@@ -137,6 +158,8 @@ def weights(name: str) -> Path:
 def fingerprint(name: str) -> str:
     """What a name stands for today, without loading any weights: part of a stage's manifest."""
     kind, rest = split_name(name)
+    if kind == "openai":
+        return read_address(rest).name
     if kind == "hf":
         folder = Path(rest).expanduser()
         return f"hf:{sha256_file(folder)}" if folder.is_dir() else name
@@ -159,10 +182,8 @@ def describe(name: str) -> ModelCard:
             name=name, licence="see the model's own card", size="unknown", limits="no schema, one at a time"
         )
     if kind == "openai":
-        from her.llm.http import parse_endpoint
-
         told = "what you write is sent to this endpoint, under its own terms"
-        return ModelCard(name=parse_endpoint(rest).name, licence="the endpoint's", size="remote", limits=told)
+        return ModelCard(name=read_address(rest).name, licence="the endpoint's", size="remote", limits=told)
     return ModelCard(name=name, licence="yours", size="none", limits="not a model: says what its file says")
 
 
@@ -177,7 +198,7 @@ def split_name(name: str) -> tuple[str, str]:
     return kind, rest
 
 
-def _find(name: str) -> "ChatModel | _Embedded":
+def _find(name: str, *, budget: Budget | None = None) -> "ChatModel | _Embedded":
     kind, rest = split_name(name)
     if kind == "local":
         model = entry(rest)
@@ -193,7 +214,7 @@ def _find(name: str) -> "ChatModel | _Embedded":
     if kind == "openai":
         from her.llm.http import parse_endpoint
 
-        return parse_endpoint(rest)
+        return parse_endpoint(rest, budget=budget)
     if kind == "scripted":
         try:
             return ScriptedModel.read(Path(rest))

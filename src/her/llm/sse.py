@@ -39,5 +39,8 @@ class EventReader:
             return event or None
         field, _, value = line.partition(b":")
         if field.strip() == b"data":
-            self._data.append(value.removeprefix(b" ").decode("utf-8", errors="replace"))
+            try:
+                self._data.append(value.removeprefix(b" ").decode("utf-8"))
+            except UnicodeDecodeError as e:
+                raise ReplyError("the endpoint streams bytes that are not UTF-8") from e
         return None
