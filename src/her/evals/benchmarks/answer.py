@@ -48,7 +48,7 @@ _STATED = re.compile(
     r"(?:(?:answer|choice|option)\s*(?:is|was|would be|[:=])|答案(?:是|为|[:：]))\s*(?P<rest>[^\n]+)",  # noqa: RUF001
     re.IGNORECASE,
 )
-_LETTERED = re.compile(r"(?P<key>[A-Za-z])(?:\s*[.):\]}、-]+\s*|\s*$)(?P<text>.*)", re.DOTALL)  # noqa: RUF001
+_LETTERED = re.compile(r"(?P<key>[A-Za-z])(?:\s*[.):\]}、-]+\s*|\s*$)(?P<text>.*)", re.DOTALL)
 _EDGES = " \t\r\n*_`\"'“”‘’«»()[]{}<>.,;:!。,、"  # noqa: RUF001
 
 
@@ -69,8 +69,8 @@ def spoken(returned: Response | Lost) -> str | Unread:
 def read_option(returned: Response | Lost, options: Mapping[str, str]) -> Answered | Unread:
     """Which of `options` (key to text, keys being letters) a reply chooses.
 
-    In this order: `<answer>` tags; the whole reply; what "the answer is" or "answer:" says; the first or last line. Each
-    place either names exactly one option or is passed over; places of one kind that name different options are
+    In this order: `<answer>` tags; the whole reply; what "the answer is" or "answer:" says; the first or last line.
+    Each place either names exactly one option or is passed over; places of one kind that name different options are
     `several`.
     """
     text = spoken(returned)

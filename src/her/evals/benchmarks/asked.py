@@ -1,8 +1,8 @@
 """Asked: one question to one model and what came back, a reply or the reason why there is none.
 
-Owns the one place where an exam calls a model. A request that was given up (`DeadLetterError`) or answered with nonsense
-(`ReplyError`) is a `Lost` with a reason; an endpoint that is down or a budget that is spent is no property of the item,
-so those errors rise and the run stops, to be resumed. Asking again is for judges: an examinee is asked once.
+Owns the one place where an exam calls a model. A request that was given up (`DeadLetterError`) or answered with
+nonsense (`ReplyError`) is a `Lost` with a reason; an endpoint that is down or a budget that is spent is no property of
+the item, so those errors rise and the run stops, to be resumed. Asking again is for judges: an examinee is asked once.
 """
 
 from collections.abc import Callable

@@ -1,64 +1,62 @@
 """Benchmark: what an engineer writes to add one. Everything around it (running, judging, statistics, report) is shared.
 
-Owns the five steps and their order. A benchmark has no state, opens no file but its data, and calls a model only through
-`ask_once`, `ask_judge` or the actors of `her.simulation`.
+Owns the five steps and their order. A benchmark has no state, opens no file but its data, and calls a model only
+through `ask_once`, `ask_judge` or the actors of `her.simulation`.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic
 
 from her.evals.benchmarks.asked import Asked
 from her.evals.benchmarks.card import Card
 from her.evals.benchmarks.cast import Cast
 from her.evals.benchmarks.figure import Figure, mean_figures
-from her.evals.benchmarks.item import Exam, Item
+from her.evals.benchmarks.item import AnyItem, Exam
 from her.evals.benchmarks.mark import Control, Finding, ItemScore, Mark
 from her.evals.benchmarks.play import Judged, Play
 from her.evals.benchmarks.settings import Settings
 from her.llm.model import ChatModel
 
-I = TypeVar("I", bound=Item)  # noqa: E741 -- the item of a benchmark
 
-
-class Benchmark(ABC, Generic[I]):
+class Benchmark(ABC, Generic[AnyItem]):
     """One benchmark. `settings` is always settled: every option is there."""
 
     card: ClassVar[Card]
-    item: type[I]
+    item: type[AnyItem]
     """The record of its items: runs store them, so that a score never depends on a file that may change."""
 
     @abstractmethod
-    def load(self, data: Path, settings: Settings) -> Exam[I]:
+    def load(self, data: Path, settings: Settings) -> Exam[AnyItem]:
         """Read the upstream schema (the mini-set's too). A missing or wrong field is an InputError that names file,
         record and field; a record that must not be asked is `Refused`."""
 
     @abstractmethod
-    async def play(self, item: I, cast: Cast, settings: Settings, *, repeat: int) -> Play:
+    async def play(self, item: AnyItem, cast: Cast, settings: Settings, *, repeat: int) -> Play:
         """Ask the models. Everything random follows from `settings.seed_of(item.id, repeat)`."""
 
-    async def judge(self, item: I, play: Play, judge: ChatModel, settings: Settings) -> tuple[Asked, ...]:
+    async def judge(self, item: AnyItem, play: Play, judge: ChatModel, settings: Settings) -> tuple[Asked, ...]:
         """Ask one judge about a play, each question by `ask_judge`. Not called where `card.judged` is False."""
         raise NotImplementedError(f"{self.card.name} is scored by code")
 
     @abstractmethod
-    def marks(self, item: I, play: Play, judged: Judged | None, settings: Settings) -> tuple[Mark, ...]:
+    def marks(self, item: AnyItem, play: Play, judged: Judged | None, settings: Settings) -> tuple[Mark, ...]:
         """What a play earned: by one judge's answers, or by code where `judged` is None. Pure. Every call for an item
         gives the same metrics, `Unscored` where a value cannot be told."""
 
-    def findings(self, item: I, play: Play, judged: Judged, settings: Settings) -> tuple[Finding, ...]:
+    def findings(self, item: AnyItem, play: Play, judged: Judged, settings: Settings) -> tuple[Finding, ...]:
         """The faults that a judge named. Pure."""
         return ()
 
-    def controls(self, item: I, play: Play, settings: Settings) -> tuple[Control, ...]:
+    def controls(self, item: AnyItem, play: Play, settings: Settings) -> tuple[Control, ...]:
         """What could explain the score without the skill. Pure."""
         return ()
 
-    def answers(self, item: I, play: Play, settings: Settings) -> tuple[str | None, str | None]:
+    def answers(self, item: AnyItem, play: Play, settings: Settings) -> tuple[str | None, str | None]:
         """What was read of the reply and what was right, where an item has one answer."""
         return None, None
 
     def figures(self, scores: Sequence[ItemScore], settings: Settings) -> tuple[Figure, ...]:
         """The figures of a run, the headline among them. Pure. By default every metric's mean, whole and by facet."""
-        return mean_figures(scores, seed=settings.seed)
+        return mean_figures(scores, seed=settings.seed, scale=self.card.scale)

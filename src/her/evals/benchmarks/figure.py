@@ -31,22 +31,29 @@ class Figure(Record):
 
 
 def mean_figures(
-    scores: Sequence[ItemScore], *, seed: int, metrics: Sequence[str] | None = None, by_facet: bool = True
+    scores: Sequence[ItemScore],
+    *,
+    seed: int,
+    scale: tuple[float, float],
+    metrics: Sequence[str] | None = None,
+    by_facet: bool = True,
 ) -> tuple[Figure, ...]:
-    """The mean of every metric over all items, then by each value of each facet. Panel marks alone count."""
+    """The mean of every metric over all items, then by each value of each facet. Single judges' marks do not count."""
     names = list(metrics) if metrics is not None else _metrics(scores)
     facets = sorted({(k, v) for s in scores for k, v in s.facets.items()}) if by_facet else []
     figures = []
     for name in names:
-        figures.append(mean_figure(scores, name, seed=seed))
+        figures.append(mean_figure(scores, name, seed=seed, scale=scale))
         for facet, value in facets:
             inside = [s for s in scores if s.facets.get(facet) == value]
-            figures.append(mean_figure(inside, name, seed=seed, group=f"{facet}: {value}"))
+            figures.append(mean_figure(inside, name, seed=seed, scale=scale, group=f"{facet}: {value}"))
     return tuple(f for f in figures if f.estimate.n or f.unscored)
 
 
-def mean_figure(scores: Sequence[ItemScore], metric: str, *, seed: int, group: str = WHOLE) -> Figure:
-    """The mean of one metric."""
+def mean_figure(
+    scores: Sequence[ItemScore], metric: str, *, seed: int, scale: tuple[float, float], group: str = WHOLE
+) -> Figure:
+    """The mean of one metric. `scale`: the least and greatest value that a mark can have."""
     values, clusters, reasons = [], [], Counter[str]()
     for score in scores:
         for mark in _panel(score, metric):
@@ -58,7 +65,7 @@ def mean_figure(scores: Sequence[ItemScore], metric: str, *, seed: int, group: s
     return Figure(
         metric=metric,
         group=group,
-        estimate=clustered(values, clusters, seed=seed),
+        estimate=clustered(values, clusters, seed=seed, scale=scale),
         unscored=reasons.total(),
         reasons=dict(sorted(reasons.items())),
     )

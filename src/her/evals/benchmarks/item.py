@@ -25,7 +25,7 @@ class Item(Record):
     """What figures are broken down by."""
 
 
-I = TypeVar("I", bound=Item)  # noqa: E741 -- the item of a benchmark
+AnyItem = TypeVar("AnyItem", bound=Item)
 
 
 class Refused(Record):
@@ -48,10 +48,10 @@ class DataUsed(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exam(Generic[I]):
+class Exam(Generic[AnyItem]):
     """The items of a benchmark, in order."""
 
-    items: tuple[I, ...]
+    items: tuple[AnyItem, ...]
     refused: tuple[Refused, ...]
     data: DataUsed
 
@@ -63,7 +63,7 @@ class Exam(Generic[I]):
             why = f"; all {len(self.refused)} records were refused: {self.refused[0].reason}" if self.refused else ""
             raise InputError(f"{self.data.name} holds no item that can be asked{why}")
 
-    def limited(self, most: int | None, *, seed: int, whole_clusters: bool) -> "Exam[I]":
+    def limited(self, most: int | None, *, seed: int, whole_clusters: bool) -> "Exam[AnyItem]":
         """At most so many items, spread over the clusters by seed; the order of the rest is kept.
 
         With `whole_clusters` a cluster is taken entire or not at all (joint accuracies need it), at least one of them.
@@ -77,7 +77,7 @@ class Exam(Generic[I]):
         return Exam(items=tuple(i for i in self.items if i.id in taken), refused=self.refused, data=self.data)
 
 
-def _entire(groups: Sequence[Sequence[I]], most: int) -> set[str]:
+def _entire(groups: Sequence[Sequence[AnyItem]], most: int) -> set[str]:
     taken: set[str] = set()
     for group in groups:
         if taken and len(taken) + len(group) > most:
@@ -86,7 +86,7 @@ def _entire(groups: Sequence[Sequence[I]], most: int) -> set[str]:
     return taken
 
 
-def _dealt(groups: Sequence[Sequence[I]], most: int) -> set[str]:
+def _dealt(groups: Sequence[Sequence[AnyItem]], most: int) -> set[str]:
     """One of each cluster in turn."""
     taken: list[str] = []
     for place in range(max(len(g) for g in groups)):

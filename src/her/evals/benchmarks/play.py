@@ -1,7 +1,7 @@
 """Play: what was said when an item was played, kept apart from any judgement of it.
 
-Owns the record of a play, so that it is simulated once and judged many times, and its one law: who is shown which of its
-layers is decided by `shown`. Raw text is kept for readers of the record and reaches no other model.
+Owns the record of a play, so that it is simulated once and judged many times, and its one law: who is shown which of
+its layers is decided by `shown`. Raw text is kept for readers of the record and reaches no other model.
 """
 
 from typing import Literal
@@ -54,7 +54,9 @@ class Play(Record):
 
     def tokens(self, role: str = "player") -> int | None:
         """Tokens that a role wrote; None where an engine did not count them."""
-        counted = [a.returned.completion_tokens for a in self.asked if a.role == role and isinstance(a.returned, Response)]
+        counted = [
+            a.returned.completion_tokens for a in self.asked if a.role == role and isinstance(a.returned, Response)
+        ]
         return None if None in counted else sum(c for c in counted if c is not None)
 
 

@@ -1,7 +1,8 @@
 """Intervals by resampling whole clusters, for a mean and for any statistic.
 
-Items of one story or scene are not independent: resampling items would claim more than was seen. Where all clusters agree
-there is nothing to resample, and Wilson's interval with one observation a cluster stands in (as in `evals/winrate.py`).
+Items of one story or scene are not independent: resampling items would claim more than was seen. Where all clusters
+agree there is nothing to resample, and Wilson's interval with one observation a cluster stands in (as in
+`evals/winrate.py`).
 """
 
 from collections.abc import Callable, Sequence
@@ -16,9 +17,7 @@ T = TypeVar("T")
 NO_DATA = Estimate(value=None, low=None, high=None, n=0)
 
 
-def clustered(
-    values: Sequence[float], clusters: Sequence[str], *, seed: int, scale: tuple[float, float] = (0.0, 1.0)
-) -> Estimate:
+def clustered(values: Sequence[float], clusters: Sequence[str], *, seed: int, scale: tuple[float, float]) -> Estimate:
     """The mean of `values` with a 95% interval by cluster. `scale`: the least and greatest value there can be."""
     found = clustered_mean(list(values), list(clusters), seed=seed)
     if found.value is None or found.low != found.high:
@@ -45,8 +44,8 @@ def clustered_statistic(
 ) -> Estimate:
     """A statistic of all items, its interval by drawing clusters with replacement.
 
-    Draws in which the statistic is not defined (None) are left out; where that is every draw, or the whole has no value,
-    there is no estimate.
+    Draws in which the statistic is not defined (None) are left out; where that is every draw, or the whole has no
+    value, there is no estimate.
     """
     if len(items) != len(clusters):
         raise ValueError(f"{len(items)} items and {len(clusters)} clusters")

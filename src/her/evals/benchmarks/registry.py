@@ -1,0 +1,25 @@
+"""The registry: every benchmark by name. A new one is one line here; its module is loaded when it is asked for."""
+
+from importlib import import_module
+from typing import Any
+
+from her.errors import InputError
+from her.evals.benchmarks.benchmark import Benchmark
+
+_WHERE = {
+    "hitom": "her.evals.benchmarks.hitom:HITOM",
+}
+
+
+def names() -> tuple[str, ...]:
+    """All names, in alphabetical order."""
+    return tuple(sorted(_WHERE))
+
+
+def benchmark(name: str) -> Benchmark[Any]:
+    """The benchmark called `name`."""
+    if name not in _WHERE:
+        raise InputError(f"no benchmark is called {name!r}; there are: {', '.join(names())}")
+    module, _, attribute = _WHERE[name].partition(":")
+    found: Benchmark[Any] = getattr(import_module(module), attribute)
+    return found
