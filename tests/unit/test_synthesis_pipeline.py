@@ -16,7 +16,8 @@ from her.llm import Delta, Reply, Request, ScriptedModel, ScriptedReply, Usage
 from her.schema import Book, Character, Dialogue, Part, Scene, Turn
 from her.store import sha256_text
 from her.synthesis import SynthConfig, SynthResult, book_of, read_curated, summary, synthesize
-from her.synthesis.complete import find, verify
+from her.synthesis.evidence import find, verify
+from her.synthesis.passage import Passage
 from her.synthesis.role_thinking import question
 from her.synthesis.system_thinking import draft_question, rewrite_question
 from her.synthesis.teacher import fill, read_fields
@@ -279,11 +280,15 @@ def test_a_quote_is_found_whatever_its_spacing_and_refused_where_it_is_not() -> 
     book = book_of(
         "Chapter 1.\n\nPaul  was\nthe carter. " + "More words. " * 12 + "\n\nChapter 2.\n\n" + "Other. " * 30, stem="x"
     )
-    quote = find(book, book.chapters[0], "Paul was the carter.")
+    first = book.chapters[0].span
+    passage = Passage(start=first.start, text=book.read(first), quotable=first)
+    quote = find(passage, "Paul was the carter.")
     assert book.text[quote.span.start : quote.span.end] == "Paul  was\nthe carter."
-    with pytest.raises(TeacherError) as refused:
-        find(book, book.chapters[0], "Paul was the smith.")
-    assert refused.value.reason == "quote_not_found"
+    assert verify(book, book.chapters[0], text=quote.text, span=quote.span) == quote
+    for text in ("Paul was the smith.", "aul was the carter.", ""):
+        with pytest.raises(TeacherError) as refused:
+            find(passage, text)
+        assert refused.value.reason == "quote_not_found"
     with pytest.raises(TeacherError):
         verify(book, book.chapters[1], text=quote.text, span=quote.span)
 

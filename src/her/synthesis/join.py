@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from her.errors import StoreError
+from her.llm import Usage
+from her.llm.prices import FREE, cost_usd, price
 from her.renderers.layouts import dialogue_layouts
 from her.schema import ENVIRONMENT, Book, Dialogue
 from her.synthesis.prepared import Prepared
@@ -39,7 +41,7 @@ def join(prepared: Prepared, worked: Iterable[Worked], *, teacher: str, fingerpr
         dialogues=dialogues,
         rejects=rejects,
         verified=verified,
-        plots=prepared.plots,
+        plots=found.plots,
         report=_report(
             prepared,
             dialogues=dialogues,
@@ -115,6 +117,7 @@ def _report(
         invented=sum(p.invented for t in turns for p in t.parts),
         book_actions=sum(p.kind == "action" for d in found.dialogues for t in d.turns for p in t.parts),
         thoughts_kept=sum(any(p.kind == "thought" for p in t.parts) for t in turns),
+        drafts=tally.drafts,
         system_thinking_kept=sum(t.system_thinking is not None for t in turns),
         additions_kept=sum(len(d.scene.additions) for d in dialogues),
         flags=_counted(f.kind for f in flags),
@@ -126,9 +129,20 @@ def _report(
         prompt_tokens=tally.prompt_tokens,
         completion_tokens=tally.completion_tokens,
         unmetered=tally.unmetered,
+        cost_usd={stage: _cost(tally, stage, teacher=teacher) for stage in tally.calls},
         layouts_before=dialogue_layouts(d.turns for d in found.dialogues),
         layouts_after=dialogue_layouts(d.turns for d in dialogues),
     )
+
+
+def _cost(tally: Tally, stage: str, *, teacher: str) -> float | None:
+    listed = price(teacher)
+    if listed is None or (tally.unmetered.get(stage) and listed != FREE):
+        return None
+    usage = Usage(
+        prompt_tokens=tally.prompt_tokens.get(stage, 0), completion_tokens=tally.completion_tokens.get(stage, 0)
+    )
+    return cost_usd(listed, usage)
 
 
 def _counted(keys: Iterable[str]) -> dict[str, int]:

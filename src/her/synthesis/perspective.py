@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 from her.errors import TeacherError
 from her.schema import Turn
+from her.synthesis.voice import FIRST, SINGULAR, THIRD
 from her.synthesis.wording import ends_properly, overlap, repeats_itself, shares_run, words
 
-_FIRST = {"i", "i'm", "i've", "i'll", "i'd", "me", "my", "mine", "myself", "we", "us", "our", "we're", "we'll", "we've"}
-_OWN = _FIRST - {"we", "us", "our", "we're", "we'll", "we've"}
-_THIRD = {"he", "she", "they", "him", "her", "his", "their", "them"}
 _MARKUP = re.compile(r"[<>{}\[\]*|]|\brole_|\bsystem_")
-_TALKED_TO = re.compile(r"\b(?:user|assistant|AI|language model|JSON|roleplay|role-play)\b", re.IGNORECASE)
+_TALKED_TO = re.compile(
+    r"\b(?:user|assistant|AI|language model|JSON|roleplay|role-play)\b|用户|语言模型|提示词|角色扮演", re.IGNORECASE
+)
 _FOREIGN = re.compile(r"[\u0400-\u04ff\u4e00-\u9fff\u3040-\u30ff\uac00-\ud7af]")
 _ON_TOPIC = 0.25
 """Share of a text's content words that its context must hold. Chosen by reading what a 135M teacher writes."""
@@ -23,14 +23,17 @@ _COPY = 0.6
 """A thought more than so much of whose content stands in the speech only says it again."""
 
 
-def _plain(text: str, *, source: str) -> None:
+def check_plain(text: str, *, source: str, loop: int = 4) -> None:
+    """What no written text may have: markup, talk of its making (unless the source talks so), a script that is foreign
+    to the source, a run of `loop` words twice."""
     if _MARKUP.search(text):
         raise TeacherError(text, "markup")
-    if _TALKED_TO.search(text):
+    own = {found.group().lower() for found in _TALKED_TO.finditer(source)}
+    if any(found.group().lower() not in own for found in _TALKED_TO.finditer(text)):
         raise TeacherError(text, "talks_of_user")
     if _FOREIGN.search(text) and not _FOREIGN.search(source):
         raise TeacherError(text, "other_language")
-    if repeats_itself(text):
+    if repeats_itself(text, run=loop):
         raise TeacherError(text, "loops")
 
 
@@ -54,10 +57,10 @@ def check_thought(
 ) -> str:
     """A character's own thought. `context`: what it was told. `hidden`: others' thoughts, which it cannot know.
     `earlier`: its own past ones."""
-    _plain(text, source=speech)
+    check_plain(text, source=speech)
     if not 4 <= len(words(text)) <= max_words:
         raise TeacherError(text, "length")
-    if not set(words(text)) & _FIRST:
+    if not set(words(text)) & FIRST:
         raise TeacherError(text, "not_first_person")
     if re.match(rf"{re.escape(name)}\b", text) or re.search(
         rf"\b{re.escape(name)} (?:is|was|feels|thinks|wants|knows)\b", text
@@ -89,13 +92,13 @@ def check_plan(
 ) -> str:
     """System thinking: about the character, in the third person. `reply`: its words, which the plan leads to and
     does not quote. `hidden`: others' thoughts. `earlier`: plans for this character's turns before."""
-    _plain(text, source=reply or name)
+    check_plain(text, source=reply or name)
     if not 6 <= len(words(text)) <= max_words:
         raise TeacherError(text, "length")
-    if set(words(text)) & _OWN:
+    if set(words(text)) & SINGULAR:
         raise TeacherError(text, "not_third_person")
     names_it = any(re.search(rf"\b{re.escape(form)}\b", text) for form in (name, *aliases))
-    if not names_it and not set(words(text)) & _THIRD:
+    if not names_it and not set(words(text)) & THIRD:
         raise TeacherError(text, "not_about_character")
     if reply and shares_run(text, reply, length=6):
         raise TeacherError(text, "quotes_reply")
@@ -111,12 +114,12 @@ def check_plan(
 
 def check_action(text: str, *, name: str) -> str:
     """What a character does, without naming who does it."""
-    _plain(text, source=name)
+    check_plain(text, source=name)
     bare = text.strip().rstrip(".!").strip()
     w = words(bare)
     if not 2 <= len(w) <= 14:
         raise TeacherError(text, "length")
-    if w[0] in _FIRST | {"he", "she", "they", "it", "the", "a", "an"} or set(w) & _OWN or bare.startswith(name):
+    if w[0] in FIRST | {"he", "she", "they", "it", "the", "a", "an"} or set(w) & SINGULAR or bare.startswith(name):
         raise TeacherError(text, "names_actor")
     if re.search(r"[\"“”]|\b(?:says?|said|asks?|asked|thinks?|thought)\b", bare):
         raise TeacherError(text, "speech_in_action")
@@ -125,12 +128,12 @@ def check_action(text: str, *, name: str) -> str:
 
 def check_setting(text: str, *, dialogue: Sequence[str], max_words: int, example: str = "") -> str:
     """A sentence of a scene's card. It says what is so before the first word, and so quotes nothing that follows."""
-    _plain(text, source=" ".join(dialogue))
+    check_plain(text, source=" ".join(dialogue))
     if not 3 <= len(words(text)) <= max_words:
         raise TeacherError(text, "length")
     if not ends_properly(text):
         raise TeacherError(text, "unfinished")
-    if set(words(text)) & _OWN:
+    if set(words(text)) & SINGULAR:
         raise TeacherError(text, "not_third_person")
     if any(shares_run(text, said, length=6) for said in dialogue):
         raise TeacherError(text, "quotes_dialogue")

@@ -1,23 +1,34 @@
 """Prepared: a source as dialogues of bare turns, each a task of its own, and what was counted on the way.
 
-Owns the choice of chapters and the limits of curated files. For a text, extraction asks the teacher; a curated file
-asks nobody.
+Owns the choice of chapters, the limits of curated files, and the last thing that a whole book is needed for there: the
+backgrounds that a guided teacher picks. Turns that cannot be written in tags are left out here, before anything is
+spent on them.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from her.errors import InputError
-from her.schema import Book, Chapter, Dialogue, Plot
+from her.errors import InputError, TagError
+from her.renderers import render_turn
+from her.schema import Book, Chapter, Dialogue, Turn
+from her.synthesis import setting
+from her.synthesis.complete import complete
 from her.synthesis.curated import Curated
+from her.synthesis.demand import added
+from her.synthesis.names import Person
 from her.synthesis.passage import Passage, passage_of
+from her.synthesis.prose import Prose
 from her.synthesis.result import Reject, SynthConfig
 from her.synthesis.stagecraft import Extracted, extract
 from her.synthesis.tally import Tally
 from her.synthesis.teacher import Teacher
+from her.synthesis.told import Told
 from her.synthesis.worked import Task
 
 Progress = Callable[[int, int, str], None]
+_FEWEST = 2
+"""Turns of a dialogue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,27 +39,28 @@ class Prepared:
     found: Extracted
     tasks: tuple[Task, ...]
     """One for each dialogue of `found`, in its order."""
-    plots: tuple[Plot, ...]
     tally: Tally
     """What extraction asked of the teacher."""
 
 
 async def prepare(source: Book | Curated, teacher: Teacher, *, progress: Progress | None = None) -> Prepared:
     """Find the source's dialogues. Raises InputError for a choice of chapters in which nobody speaks."""
-    plots: tuple[Plot, ...] = ()
     if isinstance(source, Curated):
-        book, plots, found = source.book, source.plots, _from_curated(source, teacher.config)
+        book, found = source.book, _from_curated(source, teacher.config)
+        if teacher.config.guided and teacher.config.completion:
+            found = await _completed(teacher, book, found)
     else:
         book = source
         chapters = chosen(book, teacher.config.chapters)
         found = await extract(teacher, book=book, chapters=chapters, progress=progress)
+    found = _writable(found)
     if not found.dialogues:
         raise InputError(
             f"{book.title}: no scene with two attributed utterances in the chosen chapters "
             f"({len(found.rejects)} items refused); choose others with --chapters"
         )
     tasks = tuple(Task(dialogue=d, passage=_passage(book, d, found)) for d in found.dialogues)
-    return Prepared(book=book, found=found, tasks=tasks, plots=plots, tally=teacher.counts.tally())
+    return Prepared(book=book, found=found, tasks=tasks, tally=teacher.counts.tally())
 
 
 def chosen(book: Book, choice: str | None) -> list[Chapter]:
@@ -99,4 +111,68 @@ def _from_curated(source: Curated, config: SynthConfig) -> Extracted:
         pieces={},
         attributed={},
         utterances=sum(len(d.turns) for d in kept),
+        plots=source.plots,
     )
+
+
+async def _completed(teacher: Teacher, book: Book, found: Extracted) -> Extracted:
+    """Curated dialogues with a background for everybody who has none and of whom the plot's own text tells one."""
+    told = Told.of(Prose.of(book))
+    chapters = {c.number: c for c in book.chapters}
+    done = await asyncio.gather(
+        *(_with_backgrounds(teacher, told, d, chapter=chapters.get(d.scene.chapter or 0)) for d in found.dialogues)
+    )
+    rejects = (*found.rejects, *(r for _, refused in done for r in refused))
+    return replace(found, dialogues=tuple(d for d, _ in done), rejects=rejects)
+
+
+async def _with_backgrounds(
+    teacher: Teacher, told: Told, dialogue: Dialogue, *, chapter: Chapter | None
+) -> tuple[Dialogue, list[Reject]]:
+    scene, rejects = dialogue.scene, list[Reject]()
+    for character in scene.characters if chapter is not None else ():
+        if character.background is not None or chapter is None:
+            continue
+        person = Person(name=character.name, aliases=character.aliases, gender="unknown", mentions=0)
+        offered = setting.about(told.prose, told.narration[chapter.number], person, limit=5, past=True)
+        if not offered:
+            item = f"{scene.id}/{character.name}.background"
+            rejects.append(Reject(stage="completion", item_id=item, reason="nothing_told"))
+            continue
+        answer = await complete(
+            teacher,
+            book=told.prose.book,
+            chapter=chapter,
+            scene_id=scene.id,
+            character=character,
+            offered=offered,
+        )
+        scene = added(scene, answer.value) if answer.value is not None else scene
+        rejects += [answer.reject] if answer.reject is not None else []
+    return dialogue.model_copy(update={"scene": scene}), rejects
+
+
+def _writable(found: Extracted) -> Extracted:
+    """The dialogues without turns that no tags can hold: a source may say `<role_thinking>`, and a sample may not."""
+    kept, rejects = [], list(found.rejects)
+    for dialogue in found.dialogues:
+        bad = [(t, fault) for t in dialogue.turns if (fault := _fault(t)) is not None]
+        for turn, fault in bad:
+            item = f"{dialogue.id}/{turn.id}"
+            rejects.append(Reject(stage="speech", item_id=item, reason="unwritable", detail=fault[:200]))
+        if not bad:
+            kept.append(dialogue)
+        elif len(dialogue.turns) - len(bad) < _FEWEST:
+            rejects.append(Reject(stage="scene", item_id=dialogue.id, reason="under_two_turns"))
+        else:
+            lost = {t.id for t, _ in bad}
+            kept.append(dialogue.model_copy(update={"turns": tuple(t for t in dialogue.turns if t.id not in lost)}))
+    return replace(found, dialogues=tuple(kept), rejects=tuple(rejects))
+
+
+def _fault(turn: Turn) -> str | None:
+    try:
+        render_turn(turn)
+    except TagError as e:
+        return str(e)
+    return None

@@ -60,6 +60,8 @@ class SynthConfig(Record):
     """Longest plan of a guided teacher."""
     reply_tokens: int = Field(default=2048, gt=0)
     """Room for any answer of a teacher that writes freely, its own thinking included. Unused room costs nothing."""
+    scene_turns: int = Field(default=16, gt=0)
+    """So many turns of history are shown to a teacher that writes freely."""
     window_tokens: int = Field(default=4000, ge=200)
     """At most so many tokens of a conversation, as estimated, are enriched by one request."""
     window_overlap: int = Field(default=4, ge=0)
@@ -118,6 +120,8 @@ class SynthReport(Record):
     """Stretches of speech that an extractor wrote and the text does not say."""
     book_actions: int
     thoughts_kept: int
+    drafts: dict[str, int]
+    """First plans of a free teacher: `harvested` from its own thinking, or `asked` for."""
     system_thinking_kept: int
     additions_kept: int
     flags: dict[str, int]
@@ -135,7 +139,10 @@ class SynthReport(Record):
     """By stage, as the endpoint counted them."""
     completion_tokens: dict[str, int]
     unmetered: dict[str, int]
-    """Calls by stage whose tokens the endpoint did not say. Their cost is not known."""
+    """Calls by stage whose tokens the endpoint did not say."""
+    cost_usd: dict[str, float | None]
+    """By stage, at list prices, whether paid for now or found in the ledger. None: the price of the teacher, or the
+    size of a call, is not known."""
     layouts_before: Layouts
     """Of the turns as the source has them."""
     layouts_after: Layouts

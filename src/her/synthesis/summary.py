@@ -48,11 +48,15 @@ def _table(title: str, counts: Mapping[str, int]) -> list[str]:
 def _stages(r: SynthReport) -> list[str]:
     rows = [
         f"| {stage} | {n} | {r.prompt_tokens.get(stage, 0)} | {r.completion_tokens.get(stage, 0)} | "
-        f"{r.unmetered.get(stage, 0)} |"
+        f"{r.unmetered.get(stage, 0)} | {_usd(r.cost_usd[stage])} |"
         for stage, n in r.calls.items()
     ]
-    head = ["| | calls | tokens read | tokens written | calls of unknown size |", "|---|---|---|---|---|"]
+    head = ["| | calls | tokens read | tokens written | calls of unknown size | USD |", "|---|---|---|---|---|---|"]
     return ["", "## Calls and tokens by stage", "", *(head + rows if rows else ["None."])]
+
+
+def _usd(cost: float | None) -> str:
+    return "not known" if cost is None else f"{cost:.4f}"
 
 
 def _layouts(before: Layouts, after: Layouts) -> list[str]:

@@ -24,6 +24,8 @@ class Tally(Record):
     """`stage.reason` to count of single answers refused, retried ones included."""
     retries: int
     """Further requests after a refused answer."""
+    drafts: dict[str, int]
+    """First plans by where they came from: `harvested` from a teacher's own thinking, or `asked` for."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class Counts:
     unmetered: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     retries: int = 0
+    drafts: Counter[str] = field(default_factory=Counter)
 
     def called(self, stage: str, usage: Usage | None) -> None:
         """Count one answered call."""
@@ -55,6 +58,7 @@ class Counts:
             unmetered=_sorted(self.unmetered),
             refused=_sorted(self.refused),
             retries=self.retries,
+            drafts=_sorted(self.drafts),
         )
 
 
@@ -68,6 +72,7 @@ def summed(tallies: Iterable[Tally]) -> Tally:
         whole.unmetered.update(one.unmetered)
         whole.refused.update(one.refused)
         whole.retries += one.retries
+        whole.drafts.update(one.drafts)
     return whole.tally()
 
 

@@ -231,9 +231,13 @@ def _given_up(ask: "Ask[T] | FreeAsk[T]", reason: str, detail: str) -> Answer[T]
 
 
 @cache
+def _prompt(name: str) -> str:
+    return (resources.files("her.synthesis") / "prompts" / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@cache
 def _template(name: str) -> tuple[tuple[str, str], ...]:
-    text = (resources.files("her.synthesis") / "prompts" / f"{name}.txt").read_text(encoding="utf-8")
-    pieces = _SECTION.split(text)[1:]
+    pieces = _SECTION.split(_prompt(name))[1:]
     return tuple(zip(pieces[::2], (p.strip() for p in pieces[1::2]), strict=True))
 
 
@@ -243,6 +247,11 @@ def fill(name: str, values: Mapping[str, str]) -> tuple[Message, ...]:
         Message.model_validate({"role": role, "content": _HOLE.sub(lambda m: values[m[1]], body)})
         for role, body in _template(name)
     )
+
+
+def fill_text(name: str, values: Mapping[str, str]) -> str:
+    """A prompt file that is a piece of others, filled like them."""
+    return _HOLE.sub(lambda m: values[m[1]], _prompt(name)).strip()
 
 
 def read_fields(reply: Reply, names: tuple[str, ...]) -> dict[str, str]:

@@ -2,13 +2,18 @@
 
 The information barrier of synthesis. Everything that reaches a request about a turn comes through here: the scene as
 this character knows it, and the turns before, each through `Turn.seen_by`. Later turns, others' thoughts, others'
-motives and all system thinking cannot be passed, because nothing here accepts them.
+motives and all system thinking cannot be passed, because nothing here accepts them. The one request that is about no
+turn but a whole conversation shows its author everybody's notes (`cast`); what comes of it is searched for crossings.
 """
 
 from collections.abc import Sequence
 
-from her.schema import Character, Scene, Turn, Viewer
+from her.renderers import chat, render_turn
+from her.schema import Character, Message, Scene, Turn, Viewer
 from her.synthesis.wording import clip, sentences
+
+OWN_CHARS, OTHERS_CHARS = 1500, 500
+"""Characters of a field of one's own card and of another's profile that a request shows (HER's figures)."""
 
 
 def line(turn: Turn, *, max_words: int) -> str:
@@ -48,6 +53,60 @@ def own_thoughts(before: Sequence[Turn], name: str) -> list[str]:
     return [p.text for t in heard(before, name=name) if t.speaker == name for p in t.parts if p.kind == "thought"]
 
 
+def script(turn: Turn) -> str:
+    """One turn in tags and on one line, without its plan; "" where nothing of it can be seen."""
+    return " ".join(render_turn(turn, system_thinking=False).split()) if turn.parts else ""
+
+
+def transcript(before: Sequence[Turn], *, name: str, turns: int) -> str:
+    """The last turns in tags as `name` saw them, oldest first, its own thoughts included and no plan."""
+    lines = [text for t in heard(before[-turns:] if turns else (), name=name) if (text := script(t))]
+    return "\n".join(lines) if lines else "(Nobody has spoken yet.)"
+
+
+def stage(scene: Scene, before: Sequence[Turn], *, name: str, turns: int) -> tuple[Message, ...]:
+    """The prompt from which a trained model would play `name` now, plan first."""
+    shown = before[-turns:]
+    return chat(scene, shown, name, history_policy="drop_own_system", system_thinking=True)
+
+
+def notes(scene: Scene, name: str) -> str:
+    """What `name` knows of itself: profile, background, motivation."""
+    me = knows(scene, name)
+    return " ".join(_cut(field, OWN_CHARS) for field in (me.profile, me.background, me.motivation) if field)
+
+
+def met(scene: Scene, *, name: str) -> str:
+    """The others, as everybody knows them, one a line."""
+    return (
+        "\n".join(f"{c.name}: {c.profile}" if c.profile else c.name for c in scene.characters if c.name != name)
+        or "(Nobody else.)"
+    )
+
+
+def cast(scene: Scene) -> str:
+    """Everybody with public and private notes, for the author of a whole conversation."""
+    lines = []
+    for c in scene.characters:
+        private = " ".join(_cut(field, OWN_CHARS) for field in (c.background, c.motivation) if field)
+        public = f" Known to all: {_cut(c.profile, OTHERS_CHARS)}" if c.profile else ""
+        lines.append(f"- {c.name}.{public}{f' Known to {c.name} alone: {private}' if private else ''}")
+    return "\n".join(lines)
+
+
+def minds(scene: Scene, turns: Sequence[Turn], *, name: str) -> tuple[str, ...]:
+    """What `name` cannot know: others' thoughts and private notes. For checks alone, never for a request."""
+    thoughts = [p.text for t in turns if t.speaker != name for p in t.parts if p.kind == "thought"]
+    private = [field for c in scene.characters if c.name != name for field in (c.background, c.motivation) if field]
+    return (*thoughts, *private)
+
+
+def known(scene: Scene, before: Sequence[Turn], *, name: str) -> str:
+    """Everything that `name` may have its words from. For checks alone."""
+    seen = " ".join(p.text for t in heard(before, name=name) for p in t.parts)
+    return " ".join((scene.scenario, notes(scene, name), met(scene, name=name), " ".join(scene.names()), seen))
+
+
 def knows(scene: Scene, name: str) -> Character:
     """`name` as it knows itself, or a bare character for one who has no card (the scene's crowd)."""
     return scene.character(name) if name in scene.names() else Character(name=name)
@@ -56,3 +115,11 @@ def knows(scene: Scene, name: str) -> Character:
 def short(text: str, *, limit_words: int) -> str:
     """The first whole sentences of a field that fit."""
     return clip((text[a:b] for a, b in sentences(text)), limit_words=limit_words)
+
+
+def _cut(text: str, chars: int) -> str:
+    """The whole sentences of a field that fit, or what fits of its first one."""
+    if len(text) <= chars:
+        return text
+    ends = [end for _, end in sentences(text) if end <= chars]
+    return text[: ends[-1]] if ends else text[:chars]

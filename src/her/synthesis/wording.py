@@ -69,9 +69,18 @@ def overlap(text: str, other: str) -> float:
 
 def shares_run(text: str, other: str, *, length: int) -> bool:
     """Do the two share a run of `length` words?"""
-    a, b = words(text), words(other)
-    runs = {tuple(b[i : i + length]) for i in range(len(b) - length + 1)}
-    return any(tuple(a[i : i + length]) in runs for i in range(len(a) - length + 1))
+    return run_of(text, other, length=length, known="")
+
+
+def run_of(text: str, other: str, *, length: int, known: str) -> bool:
+    """Do the two share a run of `length` words that is not in `known`, where anyone may have it from?"""
+    shared = _runs(text, length) & _runs(other, length)
+    return bool(shared - _runs(known, length) if shared and known else shared)
+
+
+def _runs(text: str, length: int) -> set[tuple[str, ...]]:
+    w = words(text)
+    return {tuple(w[i : i + length]) for i in range(len(w) - length + 1)}
 
 
 def sentence_ends(text: str) -> list[int]:

@@ -9,9 +9,12 @@ import asyncio
 from collections.abc import Callable
 
 from her.llm import ChatModel
-from her.schema import Dialogue, Record
+from her.schema import Dialogue, Record, Turn
 from her.synthesis.by_turn import by_turn
+from her.synthesis.demand import demand
+from her.synthesis.enrich import enrich
 from her.synthesis.passage import Passage
+from her.synthesis.plan import plans
 from her.synthesis.result import Reject, SynthConfig
 from her.synthesis.tally import Tally
 from her.synthesis.teacher import Teacher
@@ -44,18 +47,32 @@ async def work(
     """Complete the setting, then think for every speaking character. `room` bounds the calls in flight across tasks of
     one process; `step` is told each turn that is done. Raises ModelError for a teacher that cannot be reached."""
     teacher = Teacher(model, config=config, room=room)
-    dialogue = task.dialogue
-    turns, rejects = await by_turn(teacher, dialogue, passage=task.passage, step=step or _nobody)
-    return Worked(
-        dialogue=Dialogue(
-            id=dialogue.id,
-            scene=dialogue.scene,
-            turns=turns,
-            provenance="teacher",
-            perspective=dialogue.perspective,
-        ),
-        rejects=tuple(rejects),
-        tally=teacher.counts.tally(),
+    work_on = _led if config.guided else _freely
+    dialogue, rejects = await work_on(teacher, task, step or _nobody)
+    return Worked(dialogue=dialogue, rejects=tuple(rejects), tally=teacher.counts.tally())
+
+
+async def _led(teacher: Teacher, task: Task, step: Callable[[str], None]) -> tuple[Dialogue, list[Reject]]:
+    """Turn by turn. The setting was completed where the dialogue was found: that takes the whole book."""
+    turns, rejects = await by_turn(teacher, task.dialogue, passage=task.passage, step=step)
+    return _with(task.dialogue, turns), rejects
+
+
+async def _freely(teacher: Teacher, task: Task, step: Callable[[str], None]) -> tuple[Dialogue, list[Reject]]:
+    """Setting, then thoughts by conversation, then a plan for every turn."""
+    dialogue, rejects = task.dialogue, list[Reject]()
+    if teacher.config.completion:
+        dialogue, refused = await demand(teacher, dialogue, passage=task.passage)
+        rejects += refused
+    turns, refused = await enrich(teacher, dialogue, passage=task.passage)
+    rejects += refused
+    turns, refused = await plans(teacher, _with(dialogue, turns), step=step)
+    return _with(dialogue, turns), [*rejects, *refused]
+
+
+def _with(dialogue: Dialogue, turns: tuple[Turn, ...]) -> Dialogue:
+    return Dialogue(
+        id=dialogue.id, scene=dialogue.scene, turns=turns, provenance="teacher", perspective=dialogue.perspective
     )
 
 
