@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 _UNITS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
@@ -46,6 +47,7 @@ class Title:
     rest: frozenset[str]
 
 
+@lru_cache(maxsize=4096)
 def fold(title: str) -> Title:
     """What identifies a title."""
     text = unicodedata.normalize("NFKD", title.replace("_", " ")).casefold()

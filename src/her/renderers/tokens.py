@@ -66,8 +66,7 @@ def prompt_ids(messages: Sequence[Message], tokenizer: Tokenizer) -> tuple[int, 
 
 def encode(sample: Target, tokenizer: Tokenizer, *, max_tokens: int) -> Encoded | TooLong:
     """Token ids and labels of a sample, within `max_tokens`."""
-    target_ids = tuple(tokenizer.encode(sample.target, add_special_tokens=False))
-    target_ids += tuple(tokenizer.encode(_end_of_turn(tokenizer), add_special_tokens=False))
+    target_ids = _target_ids(sample.target, tokenizer)
     messages = sample.messages
     while True:
         prefix = prompt_ids(messages, tokenizer)
@@ -83,6 +82,17 @@ def encode(sample: Target, tokenizer: Tokenizer, *, max_tokens: int) -> Encoded 
         if shorter is None:
             return TooLong(sample_id=sample.id, tokens=tokens)
         messages = shorter
+
+
+def count(sample: Target, tokenizer: Tokenizer) -> int:
+    """Tokens of a sample as `encode` would write it, nothing left out."""
+    return len(prompt_ids(sample.messages, tokenizer)) + len(_target_ids(sample.target, tokenizer))
+
+
+def _target_ids(target: str, tokenizer: Tokenizer) -> tuple[int, ...]:
+    """The ids on which loss falls: the target, and the token that ends the turn."""
+    ids = tokenizer.encode(target, add_special_tokens=False)
+    return (*ids, *tokenizer.encode(_end_of_turn(tokenizer), add_special_tokens=False))
 
 
 def _shorten(messages: tuple[Message, ...]) -> tuple[Message, ...] | None:

@@ -4,11 +4,11 @@ from collections import Counter
 from pathlib import Path
 
 from her.cli.loop.loop import Loop
-from her.data import Splitter, rl_prompts, sft_samples
+from her.data import Left, SampleRule, Splitter, places, prompt, sample
 from her.errors import InputError
 from her.schema import Dialogue, HistoryPolicy, Record, RLPrompt, SFTSample
 from her.stage import Finished, Outcome, Progress
-from her.store import read_jsonl, write_jsonl
+from her.store import read_jsonl, stream_jsonl, write_jsonl
 from her.story import load_gold, story_path
 
 ROOMS = ("schema", "renderers", "data", "story", "cli/loop/data")
@@ -37,19 +37,18 @@ def stage(loop: Loop) -> Finished:
 
     def work(folder: Path, progress: Progress) -> Outcome:
         progress(0, 1, "samples and prompts")
-        dialogues = [*(load_gold() if settings.gold else ()), *read_jsonl(made, Dialogue)]
-        samples = sft_samples(
-            dialogues,
-            history_policy=settings.history_policy,
-            system_thinking=settings.system_thinking,
-            splits=settings.splits,
-        )
-        prompts = rl_prompts(
-            dialogues,
-            history_policy=settings.history_policy,
-            system_thinking=settings.system_thinking,
-            splits=settings.splits,
-        )
+        rule = SampleRule(history_policy=settings.history_policy, system_thinking=settings.system_thinking)
+        samples, prompts, left = list[SFTSample](), list[RLPrompt](), Counter[str]()
+        for dialogue in (*(load_gold() if settings.gold else ()), *stream_jsonl(made, Dialogue)):
+            split = settings.splits(dialogue)
+            for place in places(dialogue):
+                made_sample, made_prompt = sample(place, rule, split=split), prompt(place, rule, split=split)
+                if isinstance(made_sample, Left):
+                    left[made_sample.reason] += 1
+                else:
+                    samples.append(made_sample)
+                if isinstance(made_prompt, RLPrompt):
+                    prompts.append(made_prompt)
         if not any(s.split == "train" for s in samples) or not any(p.split == "test" for p in prompts):
             have = Counter(p.split for p in prompts)
             raise InputError(
@@ -58,12 +57,7 @@ def stage(loop: Loop) -> Finished:
             )
         write_jsonl(folder / "sft.jsonl", samples)
         write_jsonl(folder / "rl.jsonl", prompts)
-        left_out = len(prompts) - len(samples)
-        return Outcome(
-            outputs=("sft.jsonl", "rl.jsonl"),
-            kept=len(samples),
-            rejected={"no_system_thinking": left_out} if left_out else {},
-        )
+        return Outcome(outputs=("sft.jsonl", "rl.jsonl"), kept=len(samples), rejected=dict(left))
 
     return loop.do(
         "data",

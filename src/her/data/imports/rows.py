@@ -1,7 +1,7 @@
 """Rows: the JSON objects of a file, one at a time, with the line each stands on.
 
-JSON Lines is read in constant memory. A file that is one JSON list (CoSER's test set, ShareGPT dumps) is read whole,
-and the line is the place in the list, from 1. What is not JSON is named, not skipped.
+JSON Lines is read in constant memory. A file that is one JSON document (CoSER's test set, ShareGPT dumps) is read
+whole, and the line is the place in its list, from 1. What is not JSON is named, not skipped.
 """
 
 import json
@@ -36,16 +36,17 @@ class Rows:
         if not path.is_file():
             raise InputError(f"no such file: {path}; check the path")
         with path.open("rb") as file:
-            head = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
-        if not head:
-            raise InputError(f"{path} is empty; there is nothing to import")
-        if b"\0" in head:
-            raise InputError(f"{path} is binary, not JSON; give JSON Lines or one JSON list")
-        if head.startswith(b"["):
+            first = next((line for line in file if line.strip(b"\xef\xbb\xbf \t\r\n")), b"").removeprefix(
+                b"\xef\xbb\xbf"
+            )
+        if not first:
+            raise InputError(f"{path} is empty; there is nothing to read")
+        if b"\0" in first:
+            raise InputError(f"{path} is binary, not JSON; give JSON Lines or one JSON document")
+        if first.lstrip().startswith(b"[") or (path.suffix == ".json" and isinstance(_parse(first), Unread)):
+            # A list of rows (ShareGPT dumps hold bare lists of messages), or a single row over many lines.
             data = read_json(path)
-            assert isinstance(data, list)
-            # A dump may hold bare lists of messages.
-            self._list = data
+            self._list = data if isinstance(data, list) else [data]
 
     def __iter__(self) -> Iterator[Row]:
         if self._list is not None:

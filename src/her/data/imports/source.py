@@ -178,6 +178,29 @@ def _found(
             yield path.name, items[0][1], found
 
 
+def any_dialogues(path: Path) -> Iterator[tuple[int, Book | Dialogue | Unread]]:
+    """Books and dialogues of a file whose format is told by its rows: dialogues of ours, or any of CoSER's files."""
+    for row in Rows(path):
+        if isinstance(row.value, Unread):
+            yield row.number, row.value
+        elif "turns" in row.value and "scene" in row.value:
+            try:
+                dialogue = Dialogue.model_validate(row.value)
+            except ValidationError as e:
+                yield row.number, Unread(item="", field="", reason="unknown_format", detail=str(e)[:200])
+                continue
+            if dialogue.scene.book_id is not None:
+                yield row.number, _named(dialogue.scene.book_id)
+            yield row.number, dialogue
+        elif {"plots", "dialogues", "conversation"} & set(row.value):
+            for found in _sound(_raw(row.value, stem=title_of(path.name))):
+                if isinstance(found, Book | Dialogue | Unread):
+                    yield row.number, found
+        else:
+            keys = ", ".join(sorted(row.value)[:6])
+            yield row.number, Unread(item="", field="", reason="unknown_format", detail=f"keys {keys}")
+
+
 def _books(path: Path) -> list[Path]:
     if path.is_dir():
         files = sorted(path.glob("*.json"))
