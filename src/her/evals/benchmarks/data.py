@@ -54,6 +54,22 @@ def read_records(path: Path, kind: type[U], *, under: str | None = None) -> Iter
         yield where, parse(value, kind, where=where)
 
 
+def keys_of_first(path: Path) -> frozenset[str]:
+    """The keys of a file's first record, for benchmarks that are published in two shapes. Empty where it has none."""
+    document: object
+    if path.suffix == ".jsonl" and not _is_document(path):
+        first = next(lines(path), None)
+        try:
+            document = [] if first is None else [json.loads(first.data)]
+        except (ValueError, RecursionError):
+            return frozenset()
+    else:
+        document = read_json(path)
+    while isinstance(document, list) and document:
+        document = document[0]
+    return frozenset(document) if isinstance(document, dict) else frozenset()
+
+
 def parse(value: object, kind: type[U], *, where: str) -> U:
     """One record. The InputError names the record and the field, by the name that the file uses."""
     try:
