@@ -57,9 +57,10 @@ def refused(words: list[str], app: Any) -> str | None:
     """What of a command line the program would not know: a subcommand or an option."""
     words = list(words)
     while hasattr(app, "commands") and words and not words[0].startswith("-"):
-        if words[0] not in app.commands:
+        default = getattr(app, "default", None)  # such a group takes what is none of its commands for an argument
+        if words[0] not in app.commands and default is None:
             return words[0]
-        app = app.commands[words.pop(0)]
+        app = app.commands[words.pop(0) if words[0] in app.commands else default]
     known = {o for p in app.params for o in (*p.opts, *p.secondary_opts)} | {"--help"}
     return next((w for w in words if re.match(r"--?[A-Za-z]", w) and w.split("=")[0] not in known), None)
 

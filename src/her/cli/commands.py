@@ -5,12 +5,11 @@ from typing import Annotated
 import typer
 
 import her
-from her.cli import models, reward
+from her.cli import models, reward, synth
 from her.cli.chat import chat
 from her.cli.parse import parse
 from her.cli.run import run
 from her.cli.serve import serve
-from her.cli.synth import synth
 
 app = typer.Typer(
     name="her",
@@ -37,9 +36,9 @@ def top(
 
 
 app.command()(run)
-app.command()(synth)
 app.command()(parse)
 app.command()(chat)
 app.command()(serve)
+app.add_typer(synth.app, name="synth")
 app.add_typer(models.app, name="models")
 app.add_typer(reward.app, name="reward")

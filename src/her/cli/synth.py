@@ -1,47 +1,116 @@
-"""`her synth`: a text or curated JSON becomes two-layer dialogues.
+"""`her synth`: a book, a shelf of them or curated JSON becomes two-layer dialogues.
 
-The first stage of `her run` by itself, in a run folder of its own: the same manifest, ledger and resume.
+The first stage of `her run` by itself, in a run folder of its own: the same manifest, ledger and resume. A group whose
+default is a source: whatever is none of its commands is read as one, so a file called `check` is given as `./check`.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
+
+SOURCE = "<source>"
+"""The default's own name. Nobody types it."""
 
 
+class SourceGroup(TyperGroup):
+    """A group that takes anything but its own commands for arguments of its default."""
+
+    default = SOURCE
+
+    # Contexts are typer's own in one version and click's in another, so they are not named here.
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, args if args and args[0] in self.commands else [self.default, *args])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return ("" if name == self.default else name), command, rest
+
+
+app = typer.Typer(cls=SourceGroup, add_completion=False, help="Make two-layer dialogues from a book, with a teacher.")
+
+
+@app.callback()
+def group() -> None:
+    """Make two-layer dialogues from a book, with a teacher."""
+
+
+@app.command(SOURCE)
 def synth(
-    source: Annotated[Path, typer.Argument(help="A UTF-8 text, or CoSER's curated JSON (.json).")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A UTF-8 text, an .epub, a shelf of books (.jsonl; a line is {text, id?, title?, licence?}), or "
+            "CoSER's curated JSON (.json)."
+        ),
+    ],
     teacher: Annotated[str, typer.Option(help="The model that writes the thinking.")] = "local:smollm2-135m",
     out: Annotated[Path | None, typer.Option(help="The run's folder; without one, runs/synth-NAME.")] = None,
     chapters: Annotated[str | None, typer.Option(help="3, 1-2 or 1,4-5; without it, all.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what it would take, ask no model, and stop.")] = False,
+    budget_usd: Annotated[
+        float | None, typer.Option(min=0, help="Stop before more than this is spent, by the price table.")
+    ] = None,
+    extract: Annotated[
+        Literal["rules", "teacher"] | None,
+        typer.Option(help="Who finds scenes and speakers. Without it, as suits the teacher."),
+    ] = None,
+    chunk_tokens: Annotated[
+        int | None, typer.Option(min=200, help="Tokens of the book that are read at a time.")
+    ] = None,
+    invented: Annotated[
+        Literal["keep", "drop"], typer.Option(help="What becomes of speech that the text does not say.")
+    ] = "drop",
     max_scenes: Annotated[int | None, typer.Option(min=1, help="Stop after so many scenes.")] = None,
     max_turns: Annotated[int | None, typer.Option(min=1, help="At most so many turns of a scene.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of layouts and of the teacher's sampling.")] = 0,
     concurrency: Annotated[int, typer.Option(min=1, help="Calls in flight.")] = 4,
 ) -> None:
-    """Make two-layer dialogues from a story, with a teacher model. Run it again to go on where it stopped."""
+    """Make two-layer dialogues from a story, with a teacher model. Run it again to go on where it stopped.
+
+    `her synth check` examines dialogues that were made.
+    """
     from rich.console import Console
 
     from her.cli.loop.board import Board
     from her.cli.loop.loop import Loop
-    from her.cli.loop.synth import stage
+    from her.cli.loop.synth import settings_for, stage
     from her.cli.recipe import ModelSettings, Recipe, RunSettings
     from her.llm import Ledger, describe
+    from her.llm.budget import Budget
     from her.stage import RunFolder
-    from her.store import read_text
-    from her.synthesis import SynthConfig
+    from her.synthesis import SynthConfig, read_source
 
-    root = out or Path("runs") / f"synth-{source.name.split('.')[0]}"
+    asked = {
+        "chapters": chapters,
+        "extract": extract,
+        "invented": invented,
+        "max_scenes": max_scenes,
+        "max_turns": max_turns,
+        "concurrency": concurrency,
+        **({} if chunk_tokens is None else {"chunk_tokens": chunk_tokens}),
+    }
     recipe = Recipe(
         run=RunSettings(seed=seed),
         models=ModelSettings(teacher=teacher),
         source=str(source),
-        synth=SynthConfig(chapters=chapters, max_scenes=max_scenes, max_turns=max_turns, concurrency=concurrency),
+        synth=SynthConfig.model_validate(asked),
     )
-    read_text(source)  # a file that cannot be used is refused before a folder is made or a model opened
     board = Board(Console())
-    board.say(describe(teacher).line())
+    card = describe(teacher)
+    found = read_source(source)  # a file that cannot be used is refused before a folder is made or a model opened
+    if plan:
+        from her.cli.loop.plan import tell
+
+        tell(board, found, teacher=teacher, settings=settings_for(teacher, recipe.synth, seed=seed))
+        return
+    del found  # the stage reads it again: nothing holds a whole book while a shelf is worked
+    root = out or Path("runs") / f"synth-{source.name.split('.')[0]}"
+    board.say(card.line())
+    budget = None if budget_usd is None else Budget(budget_usd)
     with RunFolder(root) as run, Ledger(root / "ledger.sqlite") as ledger:
-        stage(Loop(run=run, recipe=recipe, ledger=ledger, board=board))
+        board.spent = lambda name: ledger.tally(name).cost_usd
+        stage(Loop(run=run, recipe=recipe, ledger=ledger, board=board), budget=budget)
     board.say((root / "synth" / "report.md").read_text(encoding="utf-8"))
     board.say(f"dialogues: {root / 'synth' / 'dialogues.jsonl'}")

@@ -4,11 +4,14 @@ from her.synthesis.book import book_of, read_book
 from her.synthesis.curated import Curated, read_curated
 from her.synthesis.pipeline import synthesize
 from her.synthesis.result import Reject, SynthConfig, SynthReport, SynthResult, Verified
+from her.synthesis.shelf import Shelf
+from her.synthesis.source import read_source
 from her.synthesis.summary import summary
 
 __all__ = [
     "Curated",
     "Reject",
+    "Shelf",
     "SynthConfig",
     "SynthReport",
     "SynthResult",
@@ -16,6 +19,7 @@ __all__ = [
     "book_of",
     "read_book",
     "read_curated",
+    "read_source",
     "summary",
     "synthesize",
 ]

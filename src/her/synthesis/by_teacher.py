@@ -86,14 +86,14 @@ async def _read(teacher: Teacher, told: Told, chunk: Chunk, *, may_cut: bool) ->
     shown = _CONTROL.sub(" ", chunk.shown(prose))
     # A text cannot hold the hash of itself, so nothing in it can close the fence.
     values = {"text": shown, "code": sha256_text(f"{teacher.config.seed}/{shown}")[:12]}
-    spoken = [p for u in _utterances(told, chunk) for p in u.pieces]
+    utterances = _utterances(told, chunk)
 
     def messages(fault: str) -> tuple[Message, ...]:
         return fill("extraction", {**values, "fault": fault})
 
     def readable(reply: Reply) -> PlotReply:
         found = read(reply)
-        bears_out(prose.text, chunk, spoken, found)
+        bears_out(prose.text, chunk, utterances, found)
         return found
 
     answer = await teacher.ask_free(

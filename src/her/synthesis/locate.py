@@ -1,7 +1,7 @@
 """Locate: where a text says what an extracting teacher copied from it.
 
-Owns three looks, each less strict than the last: the same characters; the same but for white space, quotation marks,
-dashes and capitals; nearly the same words. Speech is looked for in what the text puts between quotation marks, joined
+Owns three looks, each less strict than the last: the same characters; the same but for white space, marks and
+capitals; nearly the same words. Speech is looked for in what the text puts between quotation marks, joined
 over the `said X` in between, so that a copy that left those words out is still found, piece by piece. Whatever was
 found, the text's own words are taken and not the copy's. Nothing is found twice.
 """
@@ -18,7 +18,7 @@ from typing import Literal
 
 from her.schema import Span
 from her.synthesis.fidelity import difference
-from her.synthesis.wording import content_words, normalise, placed_words
+from her.synthesis.wording import content_words, normalise, placed_words, words
 
 Look = Literal["exact", "normalised", "fuzzy"]
 NEAR = 0.8
@@ -86,7 +86,9 @@ class Stream:
             place = self._near(needle, start)
             if place is None:
                 return None
-            look, change = "fuzzy", difference(copy, self._folded[place[0] : place[1]])
+            said = self._folded[place[0] : place[1]]
+            if words(said) != words(needle):
+                look, change = "fuzzy", difference(copy, said)
         place = (place[0], self._to_close(place[1]))
         if take:
             self._taken.append(place)
@@ -97,8 +99,7 @@ class Stream:
 
     def nearest(self, copy: str) -> str:
         """What comes nearest to a copy that was not found, as a difference; empty where nothing does."""
-        words = [w for w, _, _ in placed_words(copy.translate(_FOLDED).lower())]
-        best = self._best(words, 0, least=0.4)
+        best = self._best(words(copy.translate(_FOLDED)), 0, least=0.4)
         return "" if best is None else difference(copy, self._folded[best[0] : best[1]])
 
     def _same(self, needle: str, start: int) -> tuple[int, int] | None:
@@ -123,13 +124,13 @@ class Stream:
         return all(end <= a or b <= at for a, b in self._taken)
 
     def _near(self, needle: str, start: int) -> tuple[int, int] | None:
-        words = [w for w, _, _ in placed_words(needle)]
-        return self._best(words, start, least=NEAR) if len(words) >= _LEAST_WORDS else None
+        own = words(needle)
+        return self._best(own, start, least=NEAR if len(own) >= _LEAST_WORDS else 1.0)
 
-    def _best(self, words: Sequence[str], start: int, *, least: float) -> tuple[int, int] | None:
+    def _best(self, own: Sequence[str], start: int, *, least: float) -> tuple[int, int] | None:
         """The place whose words match best, by votes of single words for where the copy would begin."""
         votes: Counter[int] = Counter()
-        for j, word in enumerate(words):
+        for j, word in enumerate(own):
             places = self._where.get(word, ())
             for i in places if len(places) <= 50 else ():
                 votes[i - j] += 1
@@ -138,13 +139,13 @@ class Stream:
         ranked = sorted(votes, key=lambda s: (-votes[s], s < first, s))[:_PLACES]
         for shift in ranked:
             low = max(0, shift - _SLACK)
-            window = self._words[low : shift + len(words) + _SLACK]
-            matcher = SequenceMatcher(None, list(words), [w for w, _, _ in window], autojunk=False)
+            window = self._words[low : shift + len(own) + _SLACK]
+            matcher = SequenceMatcher(None, list(own), [w for w, _, _ in window], autojunk=False)
             blocks = [b for b in matcher.get_matching_blocks() if b.size]
             if not blocks:
                 continue
             a, b = blocks[0].b, blocks[-1].b + blocks[-1].size
-            score = 2 * sum(block.size for block in blocks) / (len(words) + b - a)
+            score = 2 * sum(block.size for block in blocks) / (len(own) + b - a)
             at, end = window[a][1], window[b - 1][2]
             if score >= least and (found is None or score > found[0]) and self._free(at, end):
                 found = (score, at, end)

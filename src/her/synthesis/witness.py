@@ -17,6 +17,7 @@ from her.synthesis.names import Person
 from her.synthesis.perspective import check_action
 from her.synthesis.plot_reply import PlotReply, SaidPart, SaidTurn
 from her.synthesis.result import Reject, Stage
+from her.synthesis.scenes import Utterance
 from her.synthesis.speakers import said_pieces
 from her.synthesis.wording import words
 
@@ -158,12 +159,13 @@ class Witness:
                 yield entry
 
 
-def bears_out(text: str, chunk: Chunk, spoken: Sequence[Span], reply: PlotReply) -> None:
+def bears_out(text: str, chunk: Chunk, utterances: Sequence[Utterance], reply: PlotReply) -> None:
     """Is this a reading of this text at all? Raises TeacherError where it has speech and the text says none of it, or
     where people talk and it has no turn."""
+    spoken = [p for u in utterances for p in u.pieces]
     said = [p.text for t in reply.turns() for p in t.parts if p.kind == "speech"]
-    if not said and len(spoken) >= _TALK:
-        raise TeacherError(f"{len(spoken)} quoted passages and no turn", "no_turns")
+    if not said and len(utterances) >= _TALK:
+        raise TeacherError(f"{len(utterances)} quoted passages and no turn", "no_turns")
     stream = Stream(text, spoken or chunk.paragraphs)
     if said and not any(stream.find(s, after=chunk.span.start, take=False) for s in said):
         raise TeacherError(said[0], "speech_not_in_text")
