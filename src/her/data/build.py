@@ -68,7 +68,7 @@ def _build(
         shelves = Shelves(survey, register, config=config, tokenizer=tokenizer, out=out, files=files)
         duplicates = 0
         for path in inputs:
-            for found in survey.read(path):
+            for found in survey.read(path, progress):
                 if isinstance(found, HeldOut):
                     shelves.hold(found)
                 else:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from her.data.account import Kept
 from her.data.imports.source import any_dialogues
-from her.data.near import Likeness, NearTexts
+from her.data.near import Likeness, NearTexts, sketch_of
 from her.data.titles import Titles
 from her.errors import InputError
 from her.schema import Book, Dialogue, Record
@@ -42,7 +42,6 @@ class HoldOut:
         self._texts = NearTexts(db, "held_out")
         self.titles: list[str] = []
         self._by_title: Titles | None = None
-        self._answers: dict[str, str | None] = {}
 
     def add(self, path: Path) -> Kept:
         """Hold out a file: CoSER's test set, any of its other files, or dialogues of ours. Raises InputError for a row
@@ -52,7 +51,7 @@ class HoldOut:
             if isinstance(found, Book):
                 titles.add(found.title)
             elif isinstance(found, Dialogue):
-                self._texts.add(found.id, found)
+                self._texts.add(found.id, sketch_of(found))
                 scenes += 1
             elif found.reason in ("not_json", "not_utf8", "not_an_object", "unknown_format"):
                 raise InputError(f"{path}:{line}: {found.reason} {found.detail}; nothing of it would be held out")
@@ -62,7 +61,6 @@ class HoldOut:
             raise InputError(f"{path} holds no book and no scene; name CoSER's test set, or dialogues")
         self.titles = sorted({*self.titles, *titles})
         self._by_title = Titles(self.titles)
-        self._answers.clear()
         return Kept(
             file=path.name,
             sha256=sha256_file(path),
@@ -74,11 +72,9 @@ class HoldOut:
     def find(self, dialogue: Dialogue, title: str | None) -> HeldOut | None:
         """Why this conversation is held out; None where it is not."""
         if title is not None and self._by_title is not None:
-            if title not in self._answers:
-                self._answers[title] = self._by_title.match(title)
-            if (same := self._answers[title]) is not None:
+            if (same := self._by_title.match(title)) is not None:
                 return HeldOut(dialogue_id=dialogue.id, book=title, reason="title", against=same, likeness=None)
-        near = self._texts.find(dialogue)
+        near = self._texts.find(sketch_of(dialogue)) if self._texts.count else None
         if near is None:
             return None
         return HeldOut(

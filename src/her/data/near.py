@@ -10,6 +10,7 @@ import re
 import sqlite3
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from her.errors import ConfigError
@@ -62,6 +63,29 @@ def shingles(dialogue: Dialogue) -> list[str]:
     return [s for text in (dialogue.scene.scenario, said if said.strip() else done) for s in _of(text)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sketch:
+    """A text as this file compares it."""
+
+    hashes: tuple[int, ...]
+    """Its shingles in 64 bits each, sorted, each once."""
+    keys: tuple[int, ...]
+    """One a band: the band's number and rows in 63 bits, which is what SQLite holds exactly."""
+
+
+def sketch_of(dialogue: Dialogue) -> Sketch:
+    """The sketch of a dialogue."""
+    found = shingles(dialogue)
+    if not found:
+        return Sketch(hashes=(), keys=())
+    kind = _minhash()
+    minima = kind(ROWS * BANDS, _SEED)
+    minima.update(found)
+    rows = minima.digest()
+    keys = {hash((band, *rows[band * ROWS : (band + 1) * ROWS])) & (2**63 - 1) for band in range(BANDS)}
+    return Sketch(hashes=tuple(sorted(set(kind.hash_token_sets([found])[0]))), keys=tuple(sorted(keys)))
+
+
 def likeness(a: Sequence[int], b: Sequence[int]) -> Likeness:
     """Exact, of two sets of shingle hashes."""
     one, two = set(a), set(b)
@@ -79,32 +103,27 @@ class NearTexts:
         db.execute(f"CREATE TABLE {table}_band (key INTEGER, text INTEGER, PRIMARY KEY (key, text)) WITHOUT ROWID")
         db.execute(f"CREATE TABLE {table}_text (text INTEGER PRIMARY KEY, name TEXT, hashes BLOB)")
 
-    def add(self, name: str, dialogue: Dialogue) -> None:
+    def add(self, name: str, sketch: Sketch) -> None:
         """Know a text from now on. One without words is not known: nothing is near it."""
-        hashes = _hashes(dialogue)
-        if not hashes:
+        if not sketch.hashes:
             return
-        self._db.execute(f"INSERT INTO {self._table}_text VALUES (?, ?, ?)", (self.count, name, _packed(hashes)))
-        keys = [(key, self.count) for key in set(_bands(hashes))]
+        row = (self.count, name, array("Q", sketch.hashes).tobytes())
+        self._db.execute(f"INSERT INTO {self._table}_text VALUES (?, ?, ?)", row)
+        keys = [(key, self.count) for key in sketch.keys]
         self._db.executemany(f"INSERT INTO {self._table}_band VALUES (?, ?)", keys)
         self.count += 1
 
-    def find(self, dialogue: Dialogue) -> Near | None:
+    def find(self, sketch: Sketch) -> Near | None:
         """The nearest known text, by Jaccard and then by name; None where none is near."""
-        hashes = _hashes(dialogue) if self.count else []
-        if not hashes:
+        if not self.count or not sketch.hashes:
             return None
-        keys = _bands(hashes)
         candidates = self._db.execute(
             f"SELECT t.name, t.hashes FROM {self._table}_text t WHERE t.text IN "
-            f"(SELECT DISTINCT text FROM {self._table}_band WHERE key IN ({','.join('?' * len(keys))}))",
-            keys,
+            f"(SELECT DISTINCT text FROM {self._table}_band WHERE key IN ({','.join('?' * len(sketch.keys))}))",
+            sketch.keys,
         )
-        near = [
-            Near(name=name, likeness=alike)
-            for name, blob in candidates
-            if (alike := likeness(hashes, _unpacked(blob))).near()
-        ]
+        found = [Near(name=name, likeness=likeness(sketch.hashes, _unpacked(blob))) for name, blob in candidates]
+        near = [n for n in found if n.likeness.near()]
         return min(near, key=lambda n: (-n.likeness.jaccard, n.name), default=None)
 
 
@@ -113,22 +132,6 @@ def _of(text: str) -> list[str]:
     if len(words) < SHINGLE:
         return [" ".join(words)] if words else []
     return [" ".join(words[i : i + SHINGLE]) for i in range(len(words) - SHINGLE + 1)]
-
-
-def _hashes(dialogue: Dialogue) -> list[int]:
-    """64 bits for each shingle."""
-    found: list[int] = _minhash().hash_token_sets([shingles(dialogue)])[0]
-    return found
-
-
-def _bands(hashes: Sequence[int]) -> list[int]:
-    """One key a band: its number and its rows in 63 bits, which is what SQLite holds exactly."""
-    rows = _minhash().digest_matrix_from_token_hash_sets([list(hashes)], ROWS * BANDS, _SEED).to_rows()[0]
-    return [hash((band, *rows[band * ROWS : (band + 1) * ROWS])) & (2**63 - 1) for band in range(BANDS)]
-
-
-def _packed(hashes: Sequence[int]) -> bytes:
-    return array("Q", sorted(set(hashes))).tobytes()
 
 
 def _unpacked(blob: bytes) -> Sequence[int]:

@@ -26,7 +26,7 @@ from her.data.account import (
 )
 from her.data.gains import GainGate
 from her.data.hold_out import HeldOut, Why
-from her.data.near import NearTexts
+from her.data.near import NearTexts, sketch_of
 from her.data.purposes import PURPOSES, SPLITS, Purpose
 from her.data.register import Register
 from her.data.samples import Left, Place, places, prompt, sample
@@ -108,8 +108,10 @@ class Shelves:
             if self._config.shares.of(purpose) > 0:
                 index = self._own[purpose] = NearTexts(self._db, f"own_{purpose}")
                 for seen in self._survey.again(purpose):
-                    index.add(seen.dialogue.id, seen.dialogue)
-        for seen in self._survey.again():
+                    index.add(seen.dialogue.id, sketch_of(seen.dialogue))
+        for done, seen in enumerate(self._survey.again(), start=1):
+            if progress is not None:
+                progress(done, self._survey.count, f"built {seen.dialogue.id}")
             use = self._survey.purpose(seen)
             if use is None:
                 continue
@@ -118,8 +120,6 @@ class Shelves:
                 self.hold(leak)
                 continue
             self._one(seen, use)
-            if progress is not None:
-                progress(self._dialogues.total(), 0, seen.dialogue.id)
         for exposed in self._exposed():
             self.accounts[CONTAMINATION].write(exposed)
 
@@ -145,10 +145,10 @@ class Shelves:
     def _leak(self, seen: Seen, use: Purpose) -> HeldOut | None:
         """Is the conversation near one that this build keeps for an exam, under whatever title?"""
         reasons: dict[Purpose, Why] = {"test": "near_own_test", "valid": "near_own_valid"}
-        for exam, index in self._own.items():
-            if use in ("test", exam):
-                continue
-            if (near := index.find(seen.dialogue)) is not None:
+        asked = {exam: index for exam, index in self._own.items() if use not in ("test", exam)}
+        sketch = sketch_of(seen.dialogue) if asked else None
+        for exam, index in asked.items():
+            if sketch is not None and (near := index.find(sketch)) is not None:
                 return HeldOut(
                     dialogue_id=seen.dialogue.id,
                     book=seen.title,

@@ -18,6 +18,7 @@ from her.data.register import Register
 from her.data.samples import places
 from her.errors import InputError
 from her.schema import Book, Dialogue, Provenance
+from her.stage import Progress
 from her.store import Line, lines, read_json, record_of, sha256_file, stream_jsonl
 
 
@@ -39,6 +40,8 @@ class Survey:
         self._files: list[Path] = []
         self._titles: list[dict[str, str]] = []
         self.sources: list[Source] = []
+        self.count = 0
+        """Dialogues seen."""
         self.by: Group = "conversation"
         self._shares = Shares()
         db = register.db
@@ -48,7 +51,7 @@ class Survey:
             db.execute(f"ALTER TABLE place ADD COLUMN {group} TEXT")
         db.execute("CREATE TABLE gain (seq INTEGER, value REAL, tie BLOB, scorer TEXT)")
 
-    def read(self, path: Path) -> Iterator[HeldOut | Dialogue]:
+    def read(self, path: Path, progress: Progress | None = None) -> Iterator[HeldOut | Dialogue]:
         """See a file: yields what is held out of it, and every duplicate."""
         number = len(self._files)
         self._files.append(path)
@@ -57,6 +60,9 @@ class Survey:
         for seen in self._each(number):
             dialogue, db = seen.dialogue, self._register.db
             provenance[dialogue.provenance] += 1
+            self.count += 1
+            if progress is not None:
+                progress(self.count, 0, f"surveyed {dialogue.id}")
             held = None if self._register.claim(dialogue.id) else dialogue
             found = held or self._hold_out.find(dialogue, seen.title)
             if found is not None:
