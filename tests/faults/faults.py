@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import cache
 from typing import Literal
 
 Expected = Literal[
@@ -159,8 +160,13 @@ async def _trickle(x: Exchange) -> None:
         await asyncio.sleep(0.04)
 
 
+@cache
+def _much(streaming: bool) -> bytes:
+    return (event("@") if streaming else completion("@")).replace(b"@", b"a" * HUGE)
+
+
 async def _huge(x: Exchange) -> None:
-    await x.spoil(completion("a" * HUGE) if not x.streaming else event("a" * HUGE))
+    await x.spoil(_much(x.streaming))
 
 
 async def _twice(x: Exchange) -> None:

@@ -70,7 +70,7 @@ class Served:
     attempts: int = 0
     faults: list[str] = field(default_factory=list)
     whole: int = 0
-    """Sound answers that were sent to their end: calls that were paid for."""
+    """Sound answers that were sent to their end, to a client that had not gone: calls that were paid for."""
 
 
 def text_of(messages: Sequence[dict[str, str]]) -> str:
@@ -149,11 +149,12 @@ class FaultyUpstream:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
             try:
-                await self._answer(body, asked["messages"][-1]["content"], exchange)
+                served = await self._answer(body, asked["messages"][-1]["content"], exchange)
+                served.whole += not exchange.spoilt and not reader.at_eof()
             finally:
                 self._at_once -= 1
 
-    async def _answer(self, body: bytes, about: str, exchange: Exchange) -> None:
+    async def _answer(self, body: bytes, about: str, exchange: Exchange) -> Served:
         digest = hashlib.sha256(body).hexdigest()
         served = self.served.setdefault(digest, Served(about=about))
         name = self.plan.fault(digest, served.attempts)
@@ -166,4 +167,4 @@ class FaultyUpstream:
             await exchange.answer(sound(exchange.text, streaming=exchange.streaming))
         else:
             await FAULTS[name].play(exchange)
-        served.whole += not exchange.spoilt
+        return served

@@ -2,7 +2,7 @@
 
 A call is let go only if all that is spent, all that is under way and the call itself, at its dearest, stay within the
 cap. What a call takes at most is estimated from its prompt and `max_tokens`; when its reply is there, the estimate
-gives way to what the endpoint counted. So a run stops before its cap, never after it, as far as the price list is right.
+gives way to what the endpoint counted. So a run stops before its cap, never after, as far as the price list is right.
 Knows tokens and money, no wire.
 """
 

@@ -2,7 +2,7 @@
 
 Owns the key, the sizes and silences that are borne, and what of an endpoint's words is shown. A key goes to its own
 host and nowhere else and is cut out of everything that comes back. Whatever goes wrong leaves here as `Failed`, named
-by the table of `llm/retry.py`. Knows bytes; what is in them is `llm/chunks.py`.
+by the table of `llm/retry.py`.
 """
 
 import asyncio
@@ -12,9 +12,12 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from her.errors import ReplyError
 from her.llm.address import key_for
 from her.llm.admission import Admission
+from her.llm.chunks import DeclinedError, read_answer
 from her.llm.lanes import Lanes
+from her.llm.model import Reply
 from her.llm.retry import Failed, Failure, Pace, Patience, classify, read_retry_after
 
 LARGEST_BODY = 16 << 20
@@ -43,13 +46,24 @@ class Endpoint:
         """Close the connections."""
         await self._lanes.close()
 
-    async def post(self, body: bytes) -> bytes:
-        """The whole answer to `body`, `LARGEST_BODY` bytes at most."""
+    async def post(self, body: bytes, *, top_logprobs: int) -> Reply:
+        """The reply to `body`, `LARGEST_BODY` bytes at most, without our key in it."""
         answer = bytearray()
         async with self._asked(body, streaming=False) as response:
             async for chunk in self._chunks(response):
                 answer += chunk
-        return bytes(answer)
+            # Read before the connection is given back: behind a body that was shorter than it should be stands its
+            # rest, which the next call would take for its own answer.
+            try:
+                reply = read_answer(bytes(answer), top_logprobs=top_logprobs)
+            except DeclinedError as e:
+                raise Failed(f"{self._where}: {e}; mend the request", "request", billed=True) from e
+            except ReplyError as e:
+                raise self.nonsense(str(e), answer.decode("utf-8", errors="replace")) from e
+        text, reasoning = self.clean(reply.text), reply.reasoning and self.clean(reply.reasoning)
+        if text == reply.text and reasoning == reply.reasoning:
+            return reply
+        return reply.model_copy(update={"text": text, "reasoning": reasoning})
 
     async def stream(self, body: bytes) -> AsyncGenerator[bytes]:
         """The answer to `body` as it comes, `LARGEST_BODY` bytes at most."""
@@ -66,10 +80,6 @@ class Endpoint:
         """It answered, and not with a reply. The endpoint has very likely charged for it."""
         message = f"{self._where}: {what}: {_snippet(self.clean(body))}; is this an OpenAI-compatible endpoint?"
         return Failed(message, "unreadable", billed=True)
-
-    def declined(self, what: str) -> Failed:
-        """The model answered that it will not answer."""
-        return Failed(f"{self._where}: {what}; mend the request", "request", billed=True)
 
     def broke_off(self) -> Failed:
         """A stream ended before its end."""
@@ -106,12 +116,15 @@ class Endpoint:
                 return
             size += len(chunk)
             if size > LARGEST_BODY:
-                message = f"{self._where} sent more than {LARGEST_BODY >> 20} MiB; stopped reading"
-                raise Failed(message, "oversized", billed=True)
+                raise self._oversized()
             if pace.too_slow(clock(), len(chunk)):
                 message = f"{self._where} brings less than {patience.slow_bytes_s:g} bytes a second; is it overloaded?"
                 raise Failed(message, "stalled", billed=True)
             yield chunk
+
+    def _oversized(self) -> Failed:
+        message = f"{self._where} sends more than {LARGEST_BODY >> 20} MiB; stopped reading"
+        return Failed(message, "oversized", billed=True)
 
     def _lost(self, error: httpx2.HTTPError) -> Failed:
         """A failure of the transport."""
@@ -153,6 +166,12 @@ class Endpoint:
         except (Failed, TimeoutError, httpx2.HTTPError) as e:
             body += f" ({type(e).__name__})".encode()
         return body[:_LARGEST_REFUSAL].decode("utf-8", errors="replace")
+
+
+def _length(response: httpx2.Response) -> int:
+    """What the endpoint says of the length of its answer; 0 where it says nothing that is a number."""
+    said = response.headers.get("content-length", "")
+    return int(said) if said.isdecimal() else 0
 
 
 def _snippet(body: str) -> str:

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from her.errors import BudgetError, DeadLetterError, EndpointError, ModelError, ReplyError
 from her.llm.address import address, read_address
 from her.llm.budget import Budget
-from her.llm.chunks import DeclinedError, read_answer, read_chunk
+from her.llm.chunks import read_chunk
 from her.llm.endpoint import Endpoint
 from her.llm.fleet import Clock, Fleet, WallClock
 from her.llm.model import Delta, Reply, Request, Usage
 from her.llm.prices import cost_usd, price
 from her.llm.retry import RULES, Failed, Losses, Patience, Waits
 from her.llm.sse import EventReader
-from her.llm.wire import body, in_words, refused_field
+from her.llm.wire import build, in_words, refused_field
 from her.llm.words import without_fence
 
 _ELSEWHERE = {"rate_limit", "unreachable", "endpoint"}
@@ -75,8 +75,8 @@ class EndpointModel:
         while True:
             try:
                 async with self._attempt(call) as endpoint:
-                    answer = await endpoint.post(self._body(call, streaming=False))
-                    reply = self._read(answer, call, endpoint)
+                    body = self._body(call, streaming=False)
+                    reply = self._own(await endpoint.post(body, top_logprobs=request.top_logprobs), call)
             except Failed as failed:
                 await self._go_on(failed, call)
             else:
@@ -163,23 +163,15 @@ class EndpointModel:
     # -- what is sent and what is believed ------------------------------------------------------------------------
 
     def _body(self, call: _Call, *, streaming: bool) -> bytes:
-        return body(call.request, self._model, without=call.without, streaming=streaming)
+        return build(call.request, self._model, without=call.without, streaming=streaming)
 
-    def _read(self, answer: bytes, call: _Call, endpoint: Endpoint) -> Reply:
-        try:
-            reply = read_answer(answer, top_logprobs=call.request.top_logprobs)
-        except DeclinedError as e:
-            raise endpoint.declined(str(e)) from e
-        except ReplyError as e:
-            raise endpoint.nonsense(str(e), answer.decode("utf-8", errors="replace")) from e
+    def _own(self, reply: Reply, call: _Call) -> Reply:
+        """The reply without what only our asking brought: a repeated opening, a fence around what was asked in words."""
         call.usage = reply.usage
-        text = endpoint.clean(reply.text).removeprefix(call.request.prefill)
+        text = reply.text.removeprefix(call.request.prefill)
         if in_words(call.request, without=call.without):
             text = without_fence(text)
-        reasoning = None if reply.reasoning is None else endpoint.clean(reply.reasoning)
-        if text == reply.text and reasoning == reply.reasoning:
-            return reply
-        return reply.model_copy(update={"text": text, "reasoning": reasoning})
+        return reply if text == reply.text else reply.model_copy(update={"text": text})
 
     async def _deltas(self, endpoint: Endpoint, call: _Call) -> AsyncGenerator[Delta]:
         finish: Delta | None = None

@@ -17,7 +17,7 @@ _NAMED = ("stream_options", "max_tokens", "logprobs", "seed")
 _ABOUT_SCHEMA = re.compile(r"response_format|schema|grammar|guided|structured|json", re.IGNORECASE)
 
 
-def body(request: Request, model: str, *, without: Set[str], streaming: bool) -> bytes:
+def build(request: Request, model: str, *, without: Set[str], streaming: bool) -> bytes:
     """The body of a request, without the optional fields in `without`."""
     messages = request.messages
     content: dict[str, Any] = {
