@@ -96,11 +96,12 @@ class Endpoint:
             async with self._lanes.exchange(body, streaming=streaming, answer_s=patience.answer_s) as response:
                 if response.status_code != 200:
                     raise await self._refusal(response)
+                if _length(response) > LARGEST_BODY:
+                    raise self._oversized()
                 yield response
         except TimeoutError as e:
-            raise Failed(
-                f"{self._where} went silent; is it running, and is the URL right?", "stalled", billed=True
-            ) from e
+            message = f"{self._where} went silent; is it running, and is the URL right?"
+            raise Failed(message, "stalled", billed=True) from e
         except httpx2.HTTPError as e:
             raise self._lost(e) from e
 
