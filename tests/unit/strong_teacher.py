@@ -66,13 +66,17 @@ class Strong:
         """A turn with a thought, and an action every other time."""
         rng = random.Random(seed)
         (a, b), (c, d) = rng.sample(VERBS, 2), rng.sample(NOUNS, 2)
+        # No six words in a row are the same for two turns.
         thought = rng.choice(
             (
-                f"I would sooner {a} by the {c} than {b}", f"Let the {c} {a}, my own {d} can {b}",
-                f"If I {a} now, who minds the {c} and my {d}", f"My {c} taught me to {a} and never to {b}",
-                f"What do I want of a {c}, when I cannot even {a}", f"I wish I could {b} like the {d} does",
+                f"I would {a} by the {c} and not {b}",
+                f"Let the {c} {a}, my own {d} can {b}",
+                f"If I {a}, who minds the {c} or {d}",
+                f"My {c} taught me to {a}, not to {b}",
+                f"Why should I {a} for a {c}",
+                f"I might {b}, as every {d} does",
             )
-        )  # fmt: skip
+        )
         action = f"<role_action>turns to the {rng.choice(NOUNS)}</role_action>" if rng.random() < 0.5 else ""
         return f"<role_thinking>{thought}</role_thinking>{action if '<role_action>' not in text else ''}{text}"
 
@@ -121,13 +125,16 @@ def asked_rows(last: str) -> list[dict[str, str]]:
 
 
 def plan_text(seed: str, name: str, *, words: int) -> str:
-    """A plan of about so many words about `name`, unlike any other."""
+    """A plan of about so many words about `name`, unlike any other: its things have names of their own."""
     rng = random.Random(seed)
+
+    def thing() -> str:
+        return "".join(rng.choice("bdfklmnprst") + rng.choice("aeiou") for _ in range(3))
+
     sentences: list[str] = []
     while sum(len(s.split()) for s in sentences) < words * 0.9:
-        a, b = rng.sample(VERBS, 2)
         sentences.append(
-            f"{name} is {rng.choice(FEELS)} and means to {a} before the {rng.choice(NOUNS)} makes it harder to {b}."
+            f"{name} would have the {thing()} but for {thing()}, and so is {rng.choice(FEELS)} of {thing()}."
         )
     return " ".join(sentences)
 

@@ -24,7 +24,7 @@ LONG_THOUGHT = 300
 """Characters of one thought at most; the paper's pipeline sets longer ones apart."""
 LONG_ACTION = 24
 """Words of one action at most."""
-_RUNS: dict[Language, tuple[int, int, int]] = {"en": (6, 6, 8), "other": (6, 6, 8), "zh": (10, 10, 14)}
+_RUNS: dict[Language, tuple[int, int, int]] = {"en": (6, 6, 8), "other": (6, 6, 8), "zh": (8, 9, 14)}
 """Words (characters, in Chinese) in a row that are copied and not chance: from speech, from others' minds, from oneself
 earlier."""
 _CALM, _GROWTH, _SETTLED = 24, 1.75, 3

@@ -47,11 +47,11 @@ def relaid(source: Sequence[Part], copy: Sequence[Part], passage: Passage | None
         return None if spoken else tuple(copy)
     if not spoken:
         return None
-    pieces = iter(_cut(spoken, segments, passage) or ())
-    try:
-        return tuple(next(pieces) if p.kind == "speech" else p for p in copy)
-    except StopIteration:
+    pieces = _cut(spoken, segments, passage)
+    if pieces is None:
         return None
+    rest = iter(pieces)
+    return tuple(next(rest) if p.kind == "speech" else p for p in copy)
 
 
 def split_part(part: Part, at: int, passage: Passage | None) -> tuple[Part, Part] | None:
