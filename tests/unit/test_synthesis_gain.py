@@ -133,7 +133,7 @@ def test_a_gain_end_to_end_by_hand() -> None:
 
 def test_every_prefill_goes_on_to_the_same_words_and_is_how_turns_are_written() -> None:
     for case, turn in zip(cases(STORY), STORY.turns, strict=True):
-        bare = Turn(id=turn.id, speaker=turn.speaker, parts=source_parts(turn, STORY.scene))
+        bare = Turn(id=turn.id, speaker=turn.speaker, parts=source_parts(turn, STORY))
         assert case.without + case.text == render_turn(bare)
         thought = " ".join(p.text for p in turn.parts if p.kind == "thought")
         whole = bare.model_copy(update={"parts": (think(thought), *bare.parts)})
@@ -154,8 +154,10 @@ def test_only_what_the_source_says_is_scored() -> None:
             say("Or nine, who knows?", invented=True),
         ),
     )
-    assert [p.text for p in source_parts(turn, scene(told=True))] == ["Eight.", "counts on her fingers"]
-    assert "smiles, thinly" in [p.text for p in source_parts(turn, scene(told=False))]
+    made = dialogue(turn.parts)
+    assert [p.text for p in source_parts(turn, made)] == ["Eight.", "counts on her fingers"]
+    for real in (dialogue(turn.parts, told=False), made.model_copy(update={"provenance": "gold"})):
+        assert [p.text for p in source_parts(turn, real)][2:] == ["smiles, thinly"]
 
 
 def test_the_prompt_is_the_character_s_own_and_ends_before_the_turn() -> None:

@@ -15,7 +15,7 @@ from pydantic import Field
 from her.errors import TagError
 from her.renderers.roleplay import chat
 from her.renderers.tags import render_turn
-from her.schema import ENVIRONMENT, Dialogue, HistoryPolicy, Message, Part, Record, Scene, Turn, merge_parts
+from her.schema import ENVIRONMENT, Dialogue, HistoryPolicy, Message, Part, Record, Turn, merge_parts
 from her.synthesis.wording import content_words, words
 
 Layer = Literal["thought", "system_thinking"]
@@ -98,14 +98,14 @@ def places(dialogues: Sequence[Dialogue], config: GainConfig) -> Iterator[Place]
             yield Place(dialogue=dialogue, turn=turn, cases=cases)
 
 
-def source_parts(turn: Turn, scene: Scene) -> tuple[Part, ...]:
-    """Speech and actions that the source is known to tell. Invented speech is not; nor is an action without a span in a
-    scene that a book tells: the teacher wrote it together with the thought, so the thought would foretell it."""
-    told = scene.span is not None
+def source_parts(turn: Turn, dialogue: Dialogue) -> tuple[Part, ...]:
+    """Speech and actions that the source is known to tell. Invented speech is not; nor is an action without a span that
+    a teacher may have added to a scene told by a book: it came together with the thought, which foretells it."""
+    added = dialogue.provenance == "teacher" and dialogue.scene.span is not None
     own = (
         p
         for p in turn.parts
-        if (p.kind == "speech" and not p.invented) or (p.kind == "action" and (p.span is not None or not told))
+        if (p.kind == "speech" and not p.invented) or (p.kind == "action" and (p.span is not None or not added))
     )
     return merge_parts(tuple(own))
 
@@ -132,7 +132,7 @@ def _case(
     text = layer_text(turn, layer)
     if text is None:
         return unmeasured("no_layer")
-    reply = source_parts(turn, dialogue.scene)
+    reply = source_parts(turn, dialogue)
     if not reply:
         return unmeasured("no_reply")
     others = _controls(dialogue, turn, text, layer=layer, pool=pool, config=config)
