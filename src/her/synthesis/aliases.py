@@ -72,12 +72,19 @@ def roster(names: Forms) -> Roster:
         elif f"{first} {last}" in names.counts:
             groups.join(form, f"{first} {last}")
     for form in titled:
+        title, _, name = form.partition(" ")
+        if title.rstrip(".") in ("Miss", "Master") and name in names.counts and not _is_surname(name, titled, full):
+            groups.join(form, name)
         longer = [f for f in every if f.startswith(f"{form} ")]
         if len(longer) == 1:
             groups.join(form, longer[0])
     _surnames(groups, untitled=untitled, full=full, titled=titled)
     _diminutives(groups, untitled=untitled, titled=titled)
     return _people(groups)
+
+
+def _is_surname(name: str, titled: list[str], full: list[str]) -> bool:
+    return any(f.split()[-1] == name and title_of(f) not in ("Miss", "Master") for f in (*titled, *full))
 
 
 def _full_names(groups: _Groups, *, full: list[str], titled: list[str]) -> None:

@@ -33,8 +33,6 @@ def read_book(path: Path) -> Book:
     if path.is_file() and path.stat().st_size > MOST_BYTES:
         raise InputError(f"{path} has over {MOST_BYTES >> 20} MiB, more than any book; cut it into books first")
     text = read_text(path)
-    if any("\ud800" <= c <= "\udfff" for c in text):
-        raise InputError(f"{path} holds lone surrogates; convert it to clean UTF-8 first")
     book = book_of(text, stem=path.stem)
     must_speak(book, where=str(path))
     return book

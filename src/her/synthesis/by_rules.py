@@ -40,7 +40,9 @@ async def by_rules(teacher: Teacher, *, told: Told, chapters: Sequence[Chapter])
     stretches = [k for c in chapters for k in chunks(prose, c, budget=config.chunk_tokens)]
     texts = [s for c in chapters for s in told.scenes[c.number]][: config.max_scenes]
     rejects = [
-        Reject(stage="scene", item_id=f"{prose.book.id}.{u.id}", reason="alone")
+        Reject(stage="speech", item_id=f"{prose.book.id}.{u.id}", reason="run_on_paragraph")
+        if u.run_on(prose.text)
+        else Reject(stage="scene", item_id=f"{prose.book.id}.{u.id}", reason="alone")
         for c in chapters
         for u in told.alone[c.number]
     ]

@@ -78,8 +78,8 @@ def _units(text: str, places: Sequence[Span], *, budget: int, scenes: Collection
             yield _Unit(start=place.start, end=place.end, tokens=n, rank=rank)
             continue
         for a, b in _shorter(here, budget=budget):
-            at = place.start + a
-            yield _Unit(start=at, end=place.start + b, tokens=tokens(here[a:b]), rank=rank)
+            # With the space behind it: between short words that is much of the text.
+            yield _Unit(start=place.start + a, end=place.start + b, tokens=tokens(here[a : b + 1]), rank=rank)
             rank = 0
 
 

@@ -14,11 +14,13 @@ _WIDE = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
 def tokens(text: str) -> int:
     """Estimated tokens of `text`, rounded up."""
     narrow = len(text.encode("ascii", "ignore"))
-    wide = 0 if narrow == len(text) else len(text) - len(_WIDE.sub("", text))
+    wide = 0 if narrow == len(text) else _WIDE.subn("", text)[1]
     return -(-(narrow + 4 * wide + 2 * (len(text) - narrow - wide)) // 4)
 
 
 def length(text: str) -> int:
     """Words of `text`; in scripts that do not part them, three characters are taken for two words."""
-    wide = 0 if text.isascii() else len(text) - len(_WIDE.sub("", text))
-    return len(text.split()) + 2 * wide // 3
+    if text.isascii():
+        return len(text.split())
+    narrow, wide = _WIDE.subn(" ", text)
+    return len(narrow.split()) + 2 * wide // 3

@@ -140,7 +140,7 @@ def _is_tail(line: str) -> bool:
 def _is_spaced(line: str) -> bool:
     """`E b d`: letters set apart."""
     tokens = line.split()
-    return len(tokens) >= 3 and sum(len(t) == 1 for t in tokens) >= 0.8 * len(tokens)
+    return 3 <= len(tokens) > len(line) / 4 and sum(len(t) == 1 for t in tokens) >= 0.8 * len(tokens)
 
 
 def _is_address(line: str) -> bool:

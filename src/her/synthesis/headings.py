@@ -16,7 +16,7 @@ from her.synthesis.wording import ends_properly
 
 _ROMAN = r"(?=[IVXLC])(?:X[CL]|L?X{0,3})(?:I[XV]|V?I{0,3})"
 _COUNT = (
-    r"(?:\d{1,3}|"
+    r"(?:\d{1,4}|"
     + _ROMAN
     + r"|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|"
     r"sixteen|seventeen|eighteen|nineteen|twenty(?:[- ]\w+)?|thirty(?:[- ]\w+)?|the \w+)"
@@ -36,9 +36,9 @@ _EASTERN = re.compile(
     re.MULTILINE,
 )
 _NUMERAL = re.compile(r"^[ \t]*(" + _ROMAN + r"\.?)[ \t]*$", re.MULTILINE)
-_NUMBER = re.compile(r"^[ \t]*([1-9]\d{0,2}\.?)[ \t]*$", re.MULTILINE)
+_NUMBER = re.compile(r"^[ \t]*([1-9]\d{0,3}\.?)[ \t]*$", re.MULTILINE)
 _NUMBERED = re.compile(
-    r"^[ \t]*((?:[1-9]\d{0,2}|" + _ROMAN + r")[.)]?[ \t]+[A-Z“\"][^\n.!?]{1,60})[ \t]*$", re.MULTILINE
+    r"^[ \t]*((?:[1-9]\d{0,3}|" + _ROMAN + r")[.)]?[ \t]+[A-Z“\"][^\n.!?]{1,60})[ \t]*$", re.MULTILINE
 )
 _MARKDOWN = re.compile(r"^#{1,3}[ \t]+([^\n]{1,80}?)[ \t#]*$", re.MULTILINE)
 _CAPITALS = re.compile(r"(?:(?<=\n\n)|\A)[ \t]*([A-Z][A-Z0-9 ,.'’&:;-]{2,60})[ \t]*(?=\n[ \t]*\n)")
@@ -73,6 +73,8 @@ def headings(text: str) -> list[Heading]:
 
 def _of(match: re.Match[str], *, end: int | None = None) -> Heading:
     stop = match.end(1) if end is None else end
+    if match.string[stop - 1] == "]" and "[" not in match[0]:
+        stop -= 1  # an illustration ends with its heading
     return Heading(title=" ".join(match.string[match.start(1) : stop].split()), start=match.start(1), end=stop)
 
 

@@ -62,22 +62,14 @@ async def rehearse(source: Book | Curated, config: SynthConfig) -> Plan:
     """Count what `synthesize` would ask. Raises InputError as it does."""
     book = source.book if isinstance(source, Curated) else source
     chapters = chosen(book, config.chapters)
-    readings: dict[str, str] = {}
-    count = 0
-    if not isinstance(source, Curated):
-        told = Told.of(Prose.of(book))
-        every = [k for c in chapters for k in chunks(told.prose, c, budget=config.chunk_tokens)]
-        count = len(every)
-        if config.extract == "teacher":
-            roster = discover(told.text())
-            readings = {k.shown(told.prose): _reading(told, k, roster) for k in every}
+    said = [] if isinstance(source, Curated) else readings(book, config)
     once = config.model_copy(update={"retries": 0, "tell_faults": False})
-    result = await synthesize(source, teacher=Rehearsal(readings), config=once)
+    result = await synthesize(source, teacher=Rehearsal(dict(said)), config=once)
     report = result.report
     return Plan(
         title=result.title,
         chapters=len(chapters),
-        chunks=count,
+        chunks=len(said),
         scenes=report.scenes,
         turns=report.turns,
         stages=tuple(
@@ -92,8 +84,18 @@ async def rehearse(source: Book | Curated, config: SynthConfig) -> Plan:
     )
 
 
+def readings(book: Book, config: SynthConfig) -> list[tuple[str, str]]:
+    """Each chunk of the chosen chapters as it is shown, and what a teacher may say of it: what rules find in it."""
+    told = Told.of(Prose.of(book))
+    roster = discover(told.text())
+    return [
+        (k.shown(told.prose), _reading(told, k, roster))
+        for c in chosen(book, config.chapters)
+        for k in chunks(told.prose, c, budget=config.chunk_tokens)
+    ]
+
+
 def _reading(told: Told, chunk: Chunk, roster: Roster) -> str:
-    """What a teacher may say of a chunk: what rules find in it."""
     text = told.prose.text
     scenes = []
     carriers: dict[str, None] = {}

@@ -15,28 +15,28 @@ from her.synthesis.rehearsal import Plan, StagePlan, rehearse
 def tell(board: Board, source: Book | Curated | Shelf, *, teacher: str, settings: SynthConfig) -> None:
     """Print the plan. No model is opened."""
     known = price(teacher)
-    plans: list[Plan] = []
-    lost = 0
-    for book in source.books() if isinstance(source, Shelf) else (source,):
+    plans = (
+        list(_shelf(board, source, settings, known=known))
+        if isinstance(source, Shelf)
+        else [asyncio.run(rehearse(source, settings))]
+    )
+    for line in _table(plans, known=known, teacher=teacher, retries=settings.retries):
+        board.say(line)
+
+
+def _shelf(board: Board, shelf: Shelf, settings: SynthConfig, *, known: Price | None) -> Iterator[Plan]:
+    """The plan of every book that can be used, with a line about each."""
+    for book in shelf.books():
         if isinstance(book, Reject):
-            board.say(f"{book.item_id}: {book.detail}")
-            lost += 1
+            board.say(f"{book.item_id}: cannot be used: {book.detail}")
             continue
         try:
             plan = asyncio.run(rehearse(book, settings))
         except InputError as e:
-            if not isinstance(source, Shelf):
-                raise
-            board.say(f"{book.id}: {e}")
-            lost += 1
+            board.say(f"{book.id}: cannot be used: {e}")
             continue
-        plans.append(plan)
-        if isinstance(source, Shelf):
-            board.say(f"{plan.title}: {plan.scenes} scenes, {plan.turns} turns, {_money(plan.stages, known)}")
-    for line in _table(plans, known=known, teacher=teacher, retries=settings.retries):
-        board.say(line)
-    if lost:
-        board.say(f"{lost} books cannot be used")
+        board.say(f"{plan.title}: {plan.scenes} scenes, {plan.turns} turns, {_money(plan.stages, known)}")
+        yield plan
 
 
 def _table(plans: list[Plan], *, known: Price | None, teacher: str, retries: int) -> Iterator[str]:
