@@ -64,6 +64,10 @@ def synth(
     ] = "drop",
     max_scenes: Annotated[int | None, typer.Option(min=1, help="Stop after so many scenes.")] = None,
     max_turns: Annotated[int | None, typer.Option(min=1, help="At most so many turns of a scene.")] = None,
+    gain: Annotated[bool, typer.Option("--gain/--no-gain", help="Weigh each thought by the words after it?")] = True,
+    scorer: Annotated[
+        str, typer.Option(help="The model that weighs the thoughts: local:, hf: or run:.")
+    ] = "local:smollm2-135m",
     seed: Annotated[int, typer.Option(help="Seed of layouts and of the teacher's sampling.")] = 0,
     concurrency: Annotated[int, typer.Option(min=1, help="Calls in flight.")] = 4,
 ) -> None:
@@ -73,10 +77,12 @@ def synth(
     """
     from rich.console import Console
 
+    from her.cli.loop import gain as gains
+    from her.cli.loop import synth_report
     from her.cli.loop.board import Board
     from her.cli.loop.loop import Loop
     from her.cli.loop.synth import settings_for, stage
-    from her.cli.recipe import ModelSettings, Recipe, RunSettings
+    from her.cli.recipe import GainSettings, ModelSettings, Recipe, RunSettings
     from her.llm import Ledger, describe
     from her.llm.budget import Budget
     from her.stage import RunFolder
@@ -96,6 +102,7 @@ def synth(
         models=ModelSettings(teacher=teacher),
         source=str(source),
         synth=SynthConfig.model_validate(asked),
+        gain=GainSettings(measure=gain, scorer=scorer),
     )
     board = Board(Console())
     card = describe(teacher)
@@ -106,11 +113,17 @@ def synth(
         tell(board, found, teacher=teacher, settings=settings_for(teacher, recipe.synth, seed=seed))
         return
     del found  # the stage reads it again: nothing holds a whole book while a shelf is worked
+    gains.check(recipe)
     root = out or Path("runs") / f"synth-{source.name.split('.')[0]}"
     board.say(card.line())
     budget = None if budget_usd is None else Budget(budget_usd)
     with RunFolder(root) as run, Ledger(root / "ledger.sqlite") as ledger:
         board.spent = lambda name: ledger.tally(name).cost_usd
-        stage(Loop(run=run, recipe=recipe, ledger=ledger, board=board), budget=budget)
+        loop = Loop(run=run, recipe=recipe, ledger=ledger, board=board)
+        stage(loop, budget=budget)
+        if gain:
+            gains.stage(loop)
+        page = synth_report.write(loop)
     board.say((root / "synth" / "report.md").read_text(encoding="utf-8"))
-    board.say(f"dialogues: {root / 'synth' / 'dialogues.jsonl'}")
+    board.say(f"report:    {page}")
+    board.say(f"dialogues: {gains.made(loop)}")

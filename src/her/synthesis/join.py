@@ -105,6 +105,7 @@ def _report(
     flags = [f for d in dialogues for f in (*d.scene.flags, *(f for t in d.turns for f in t.flags))]
     return SynthReport(
         source=prepared.book.id,
+        title=prepared.book.title,
         teacher=teacher,
         fingerprint=fingerprint,
         chapters=len({d.scene.chapter for d in dialogues}),

@@ -105,6 +105,7 @@ class SynthReport(Record):
     """Counts of one synthesis."""
 
     source: str
+    title: str
     teacher: str
     fingerprint: str
     chapters: int

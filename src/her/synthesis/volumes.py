@@ -12,8 +12,8 @@ from her.renderers.layouts import Layouts, LayoutStats
 from her.synthesis.result import SynthReport
 
 
-def volumes(reports: Sequence[SynthReport], *, source: str, rejected: Iterable[str]) -> SynthReport:
-    """One report of all of them. `rejected`: `stage.reason` of every book that came to nothing."""
+def volumes(reports: Sequence[SynthReport], *, source: str, title: str, rejected: Iterable[str]) -> SynthReport:
+    """One report of all, under a title of its own. `rejected`: `stage.reason` of every book that came to nothing."""
     first = reports[0]
     lost = Counter(rejected)
     sums = {name: _summed(getattr(r, name) for r in reports) for name in _SUMS}
@@ -24,6 +24,7 @@ def volumes(reports: Sequence[SynthReport], *, source: str, rejected: Iterable[s
             **sums,
             **counts,
             "source": source,
+            "title": title,
             "layouts_before": _layouts([(r.layouts_before, r.scenes) for r in reports]),
             "layouts_after": _layouts([(r.layouts_after, r.scenes) for r in reports]),
         }

@@ -85,8 +85,8 @@ def _join(folder: Path, made: Sequence[Path], *, shelf: Shelf, rejects: Sequence
                 for reject in rejects:
                     file.write(reject)
     reports = (SynthReport.model_validate(read_json(p / "report.json")) for p in worked)
-    report = volumes(list(reports), source=shelf.path.stem, rejected=lost)
     title = f"{shelf.path.name}: {len(worked)} books"
+    report = volumes(list(reports), source=shelf.path.stem, title=title, rejected=lost)
     whole = SynthResult(book_id=report.source, title=title, dialogues=(), rejects=(), verified=(), report=report)
     write_json(folder / "report.json", report.model_dump(mode="json"))
     write_text(folder / "report.md", summary(whole))
