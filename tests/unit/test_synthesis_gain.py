@@ -22,7 +22,8 @@ from her.schema import Character, Dialogue, Part, Scene, Span, Turn
 from her.stage import RunFolder
 from her.store import canonical, read_jsonl, write_jsonl
 from her.synthesis.gain import GainResult, gain_of, measure_gains
-from her.synthesis.gain_case import Case, GainConfig, Unmeasured, copied_share, places, source_parts
+from her.synthesis.gain_case import OUT_OF_ORDER, Case, GainConfig, Unmeasured, copied_share, places, source_parts
+from her.synthesis.wording import words
 
 CONFIG = GainConfig(controls=1, copy_weight=1.0)
 THOUGHTS = (
@@ -209,6 +210,13 @@ def test_a_control_is_another_turn_s_thought_of_like_length_whatever_the_order(o
     assert found["dt0"] == Unmeasured(dialogue_id="d", turn_id="t0", layer="thought", reason="no_layer")
 
 
+def test_of_one_character_s_account_only_its_own_turns_are_weighed() -> None:
+    account = STORY.model_copy(update={"perspective": "Ann"})
+    result = measured(account)
+    assert [len(t.gains) for t in result.dialogues[0].turns] == [1, 0, 1]
+    assert (result.report.turns, result.unmeasured) == (2, ())
+
+
 def test_what_cannot_be_measured_has_a_reason_and_no_number() -> None:
     story = dialogue(
         (think(THOUGHTS[0]), say("Eight.")),
@@ -242,10 +250,12 @@ def test_over_the_scorer_s_context_is_a_reason_and_any_other_fault_ends_the_run(
     ("reply", "thought", "share"),
     [
         ("The ninth lantern burns.", "Say that the ninth lantern burns.", 1.0),
-        ("The ninth lantern burns.", "He must not see the lantern.", 1 / 3),
+        ("The ninth lantern burns.", "He must not see the lantern.", OUT_OF_ORDER / 4),
+        ("The ninth lantern burns.", "Burns, does it, lantern the ninth?", 3 * OUT_OF_ORDER / 4),
+        ("Nobody lit the ninth lantern.", "The ninth lantern was dark.", 3 / 5),
         ("No.", "I shall say no.", 1.0),
         ("No.", "I shall refuse him.", 0.0),
-        ("第九盏灯亮了", "第九盏灯不能亮", 3 / 5),
+        ("第九盏灯亮了", "第九盏灯不能亮", 4 / 6),
         ("...", "I shall say nothing.", 0.0),
     ],
 )
@@ -257,7 +267,7 @@ def test_copied_is_the_share_of_the_reply_s_words_already_said(reply: str, thoug
 @settings(max_examples=50)
 def test_copied_is_a_share(reply: str, thought: str) -> None:
     assert 0.0 <= copied_share(reply, thought) <= 1.0
-    assert copied_share(reply, reply) in (0.0, 1.0)
+    assert copied_share(reply, reply) == pytest.approx(float(bool(words(reply))))
 
 
 def test_reciting_the_reply_is_worth_less_than_a_thought_that_half_foretells_it() -> None:

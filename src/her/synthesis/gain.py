@@ -4,8 +4,8 @@
 
 `given`, `without` and `shuffled` are log-likelihoods of the source's own words (end of turn included) after the
 character's prompt: with the layer, with nothing, and with other turns' layers in its place. The last takes away what
-any thought would do, such as telling a model that tags come here. `copied` is the share of the reply's content words
-that the layer has already said: a thought that recites the reply foretells it best and explains nothing.
+any thought would do, such as telling a model that tags come here. `copied` is the share of the reply's words that the
+layer has already said, mostly in their order: a thought that recites the reply foretells it best, explains nothing.
 
 Owns the arithmetic, the order of asking and the summary; what is asked is in `gain_case`. The idea is in CogDual and
 HumanLM, here with both controls. Measured with a small model, a gain says what that model can use of a thought.
@@ -16,10 +16,10 @@ from collections.abc import Sequence
 
 from her.errors import EndpointError
 from her.llm.model import Score, ScoreItem, Scorer
-from her.schema import ENVIRONMENT, Dialogue, Gain, Record
+from her.schema import Dialogue, Gain, Record
 from her.stage import Progress
 from her.stats import Estimate, clustered_mean, share
-from her.synthesis.gain_case import Case, GainConfig, Layer, Place, Reason, Unmeasured, places
+from her.synthesis.gain_case import Case, GainConfig, Layer, Place, Reason, Unmeasured, places, weighed
 
 
 class CharacterGain(Record):
@@ -55,7 +55,7 @@ class GainReport(Record):
     fingerprint: str
     config: GainConfig
     turns: int
-    """Turns of characters."""
+    """Turns of characters whose thoughts can be known."""
     layers: tuple[LayerGain, ...]
 
 
@@ -71,7 +71,7 @@ async def measure_gains(
     dialogues: Sequence[Dialogue], *, scorer: Scorer, config: GainConfig, progress: Progress | None = None
 ) -> GainResult:
     """Measure every turn; gains it had before are replaced. Turn by turn, so that a ledger keeps all but the last."""
-    total = sum(t.speaker != ENVIRONMENT for d in dialogues for t in d.turns)
+    total = sum(weighed(d, t) for d in dialogues for t in d.turns)
     found: dict[tuple[str, str], tuple[Gain, ...]] = {}
     unmeasured: list[Unmeasured] = []
     for done, place in enumerate(places(dialogues, config), start=1):

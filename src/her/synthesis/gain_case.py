@@ -25,6 +25,11 @@ book has no other layer of like length. not_renderable: its text would read as a
 context."""
 
 
+OUT_OF_ORDER = 0.2
+"""What a content word earns that a thought has said elsewhere, against a word recited in its order (measured as the
+weight of copying was). Thoughts share words with what follows because they are about it."""
+
+
 class GainConfig(Record):
     """How gains are measured. A gain is comparable with those of the same settings and scorer alone."""
 
@@ -34,9 +39,9 @@ class GainConfig(Record):
     length_factor: float = Field(default=1.5, ge=1)
     """A control is at most so many times longer or shorter, in characters: any text before a reply helps or hurts a
     little by its mere length."""
-    copy_weight: float = Field(default=1.0, ge=0)
-    """Nats a token that a thought loses when it says all of the reply's content words beforehand. About what copying
-    earns with the embedded model, measured on shuffled thoughts with words of the reply put in (docs/LOG.md)."""
+    copy_weight: float = Field(default=2.4, ge=0)
+    """Nats a token that a thought loses when it says the whole reply beforehand: what that earns with the embedded
+    model, where another turn's thought is made to recite (docs/LOG.md, `bench/gain.py --price`)."""
     history_turns: int = Field(default=5, gt=0)
     """So many turns of history are shown to the scorer."""
     history_policy: HistoryPolicy = "drop_own_system"
@@ -88,7 +93,7 @@ def places(dialogues: Sequence[Dialogue], config: GainConfig) -> Iterator[Place]
     pools = {layer: _pools(dialogues, layer) for layer in config.layers}
     for dialogue in dialogues:
         for at, turn in enumerate(dialogue.turns):
-            if turn.speaker == ENVIRONMENT:
+            if not weighed(dialogue, turn):
                 continue
             before = dialogue.turns[max(0, at - config.history_turns) : at]
             cases = tuple(
@@ -96,6 +101,11 @@ def places(dialogues: Sequence[Dialogue], config: GainConfig) -> Iterator[Place]
                 for layer in config.layers
             )
             yield Place(dialogue=dialogue, turn=turn, cases=cases)
+
+
+def weighed(dialogue: Dialogue, turn: Turn) -> bool:
+    """Is it a turn of a character whose thoughts the dialogue can know?"""
+    return turn.speaker != ENVIRONMENT and dialogue.perspective in (None, turn.speaker)
 
 
 def source_parts(turn: Turn, dialogue: Dialogue) -> tuple[Part, ...]:
@@ -118,9 +128,17 @@ def layer_text(turn: Turn, layer: Layer) -> str | None:
 
 
 def copied_share(reply: str, layer: str) -> float:
-    """Share of the reply's content words that the layer already says; of all its words where none carries content."""
-    wanted = content_words(reply) or set(words(reply))
-    return len(wanted & (content_words(layer) | set(words(layer)))) / len(wanted) if wanted else 0.0
+    """Share of the reply's words that the layer has already said. A word within a run of three that both have counts
+    whole; a content word said elsewhere counts `OUT_OF_ORDER`. A shorter reply is one run."""
+    said, before = words(reply), words(layer)
+    run = min(3, len(said))
+    runs = {tuple(before[i : i + run]) for i in range(len(before) - run + 1)}
+    recited = {i + k for i in range(len(said) - run + 1) if tuple(said[i : i + run]) in runs for k in range(run)}
+    shared = content_words(reply) & content_words(layer)
+    # Where nothing parts words, `words` are single characters and a content word is a pair of them.
+    pairs = {i + k for i in range(len(said) - 1) if said[i] + said[i + 1] in shared for k in (0, 1)}
+    named = {i for i, word in enumerate(said) if word in shared} | pairs
+    return (len(recited) + OUT_OF_ORDER * len(named - recited)) / len(said) if said else 0.0
 
 
 def _case(
@@ -188,7 +206,7 @@ def _pools(dialogues: Sequence[Dialogue], layer: Layer) -> dict[str, list[_Other
         pool = pools.setdefault(_book(dialogue), [])
         for turn in dialogue.turns:
             text = layer_text(turn, layer)
-            if text is not None and turn.speaker != ENVIRONMENT:
+            if text is not None and weighed(dialogue, turn):
                 pool.append(_Other(dialogue_id=dialogue.id, turn_id=turn.id, text=text))
     return pools
 
