@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 import her
+from her.cli import eval as exams
 from her.cli import models, reward, synth
 from her.cli.chat import chat
 from her.cli.parse import parse
@@ -42,3 +43,4 @@ app.command()(serve)
 app.add_typer(synth.app, name="synth")
 app.add_typer(models.app, name="models")
 app.add_typer(reward.app, name="reward")
+app.add_typer(exams.app, name="eval")

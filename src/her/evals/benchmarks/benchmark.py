@@ -57,6 +57,12 @@ class Benchmark(ABC, Generic[AnyItem]):
         """What was read of the reply and what was right, where an item has one answer."""
         return None, None
 
+    def derived(self, scores: Sequence[ItemScore], settings: Settings) -> tuple[ItemScore, ...]:
+        """Scores of something larger than an item (a story whose questions are all right), by a metric of their own.
+        Comparisons look at them beside the items' own. Pure."""
+        return ()
+
     def figures(self, scores: Sequence[ItemScore], settings: Settings) -> tuple[Figure, ...]:
         """The figures of a run, the headline among them. Pure. By default every metric's mean, whole and by facet."""
-        return mean_figures(scores, seed=settings.seed, scale=self.card.scale)
+        everything = (*scores, *self.derived(scores, settings))
+        return mean_figures(everything, seed=settings.seed, scale=self.card.scale)

@@ -188,17 +188,22 @@ class HiToM(Benchmark[HiToMQuestion]):
         read = read_option(play.reply("answer").returned, item.options)
         return (read.option if isinstance(read, Answered) else None), item.gold
 
+    def derived(self, scores: Sequence[ItemScore], settings: Settings) -> tuple[ItemScore, ...]:
+        """Joint accuracy of each story and repeat, up to the highest order that was asked."""
+        highest = max(scores, key=lambda s: int(s.facets["order"])).facets["order"]
+        return tuple(s for s in joints(scores) if s.facets["order"] == highest)
+
     def figures(self, scores: Sequence[ItemScore], settings: Settings) -> tuple[Figure, ...]:
         """Accuracy whole and by facet; joint accuracy by order, and by order apart for lies and none."""
         joint = joints(scores)
-        by_order = []
+        found = list(mean_figures(scores, seed=settings.seed, scale=self.card.scale))
         for lies in (None, "no", "yes"):
             for order in sorted({s.facets["order"] for s in joint}):
                 inside = [s for s in joint if s.facets["order"] == order and lies in (None, s.facets["deception"])]
                 group = f"order: {order}" if lies is None else f"order: {order}, deception: {lies}"
                 if inside:
-                    by_order.append(mean_figure(inside, JOINT, seed=settings.seed, scale=self.card.scale, group=group))
-        return (*mean_figures(scores, seed=settings.seed, scale=self.card.scale), *by_order)
+                    found.append(mean_figure(inside, JOINT, seed=settings.seed, scale=self.card.scale, group=group))
+        return tuple(found)
 
 
 def joints(scores: Sequence[ItemScore]) -> tuple[ItemScore, ...]:

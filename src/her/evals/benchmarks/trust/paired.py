@@ -31,7 +31,8 @@ class PairedDifference(Record):
     exact: bool
     """Were all flips counted?"""
     detectable: float | None
-    """The smallest true difference that so many clusters would show (5% two-sided, 80% power); None below two."""
+    """The smallest true difference that so many clusters would show (5% two-sided, 80% power). None where nothing
+    tells: fewer than two clusters, or no two that differ."""
     only_first: int
     only_second: int
     """Items that the other model has no number for. They are in no difference."""
@@ -68,13 +69,14 @@ def paired(
     low, high = np.quantile(means[picks].mean(axis=1), [0.025, 0.975])
     observed = float(means.mean())
     exact = len(means) <= EXACT_UP_TO
+    deviation = float(means.std(ddof=1)) if len(means) > 1 else 0.0
     estimate = Estimate(value=observed, low=float(min(low, observed)), high=float(max(high, observed)), n=len(both))
     return PairedDifference(
         difference=estimate,
         clusters=len(means),
         p=_exact_p(means) if exact else _drawn_p(means, rng, draws),
         exact=exact,
-        detectable=detectable(float(means.std(ddof=1)), len(means)) if len(means) > 1 else None,
+        detectable=detectable(deviation, len(means)) if deviation > 0 else None,
         only_first=only_first,
         only_second=only_second,
     )

@@ -1,0 +1,253 @@
+"""`her eval`: the field's benchmarks, held so that the number can be trusted. Each benchmark is a command."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from her.evals.benchmarks.run import ExamRun
+
+app = typer.Typer(no_args_is_help=True, help="Examine a model by the field's benchmarks; compare and gate the runs.")
+
+BENCHMARKS = ("hitom",)
+"""As in the registry, which a law test compares: naming them here keeps `her --help` light."""
+Runs = Annotated[list[Path], typer.Argument(help="Run folders.")]
+
+
+@app.command("list")
+def list_() -> None:
+    """Every benchmark: what it measures, its headline, who scores it, under what licence its data are."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from her.evals.benchmarks import benchmark, names
+
+    table = Table()
+    for column in ("name", "family", "headline", "scored by", "licence of the data", "measures"):
+        table.add_column(column)
+    for card in (benchmark(n).card for n in names()):
+        licences = ", ".join(dict.fromkeys(s.licence for s in card.sources))
+        scored = "judges" if card.judged else "code"
+        table.add_row(card.name, card.family, card.headline, scored, licences, card.measures)
+    Console().print(table)
+
+
+@app.command()
+def describe(name: Annotated[str, typer.Argument(help="A benchmark.")]) -> None:
+    """A benchmark's card: its profiles and what differs between them, its options, its published numbers."""
+    from rich.console import Console
+
+    from her.cli.exams.show import show_card
+    from her.evals.benchmarks import benchmark
+
+    show_card(benchmark(name).card, Console())
+
+
+@app.command()
+def rescore(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    judge: Annotated[str | None, typer.Option(help="Other judges, by commas; needs --out.")] = None,
+    thoughts: Annotated[str | None, typer.Option(help="hidden or shown: what judges see; needs --out.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Another profile's scoring; needs --out.")] = None,
+    trained_on: Annotated[Path | None, typer.Option(help="Titles that were trained on; see `her eval BENCH`.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Another run folder; without it, the same is scored again.")] = None,
+    connections: Annotated[int, typer.Option(min=1, help="Plays judged at once.")] = 16,
+) -> None:
+    """Score a run again, without playing it again: with today's code, other judges, or thoughts shown."""
+    import shutil
+
+    from rich.console import Console
+
+    from her.cli.exams.show import show_summary
+    from her.cli.exams.sit import Desk, check_judges, judge_and_score
+    from her.cli.loop.board import Board
+    from her.errors import ConfigError
+    from her.evals.benchmarks.run import read_played, read_run
+    from her.llm import Ledger
+    from her.stage import RunFolder
+
+    changed = [n for n, v in (("--judge", judge), ("--thoughts", thoughts), ("--profile", profile)) if v is not None]
+    if changed and out is None:
+        raise ConfigError(f"{changed[0]} would replace what {run} says; give --out for the other result")
+    played = read_played(run)
+    if judge is None or thoughts is None:
+        before = read_run(run).summary
+        settings, judges = before.settings, before.judges
+    else:
+        settings, judges = played.plan.settings, ()
+    changes = {k: v for k, v in (("thoughts", thoughts), ("profile", profile)) if v is not None}
+    card = played.benchmark.card
+    settings = card.settle(settings.model_validate({**settings.model_dump(), **changes}))
+    judges = judges if judge is None else _names(judge)
+    check_judges(played.benchmark, judges)
+    root = out or run
+    board = Board(Console())
+    with RunFolder(root) as folder, Ledger(root / "ledger.sqlite") as ledger:
+        if out is not None and not (root / "play").exists():
+            shutil.copytree(run / "play", root / "play", ignore=shutil.ignore_patterns("log"))
+        desk = Desk(run=folder, ledger=ledger, board=board, connections=connections, budget_usd=None)
+        titles = None if trained_on is None else str(trained_on)
+        summary = judge_and_score(desk, judges, settings, trained_on=titles)
+    show_summary(summary, board.console)
+    board.say(f"run: {root}")
+
+
+@app.command()
+def compare(
+    runs: Runs,
+    seed: Annotated[int, typer.Option(help="Seed of the intervals.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+) -> None:
+    """Paired differences of every later run to the first: interval, p-value, and what so few items can see."""
+    from rich.console import Console
+
+    from her.cli.exams.show import show_compared
+    from her.errors import InputError
+    from her.evals.benchmarks.compare import compare as compared
+
+    if len(runs) < 2:
+        raise InputError("comparing takes at least two runs; name another")
+    first, *others = _read(runs)
+    for other in others:
+        rows = compared(first, other, seed=seed)
+        if as_json:
+            for row in rows:
+                typer.echo(row.model_dump_json())
+        else:
+            show_compared(rows, Console())
+
+
+@app.command()
+def gate(
+    base: Annotated[list[Path], typer.Option(help="Runs before training; repeat it.")],
+    new: Annotated[list[Path], typer.Option(help="Runs after it, of the same benchmarks.")],
+    seed: Annotated[int, typer.Option(help="Seed of the intervals.")] = 0,
+) -> None:
+    """Fail (exit code 1) where a social skill dropped by more than its interval."""
+    from rich.console import Console
+
+    from her.cli.exams.show import show_gated
+    from her.evals.benchmarks.compare import gate as gated
+
+    rows = gated(_read(base), _read(new), seed=seed)
+    show_gated(rows, Console())
+    if any(row.failed for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    runs: Runs,
+    html: Annotated[Path, typer.Option(help="The page to write.")] = Path("exams.html"),
+) -> None:
+    """One page about runs, without network: figures, controls, and every reply."""
+    from her.evals.benchmarks.sheet import write_sheet
+
+    write_sheet(_read(runs), html)
+    typer.echo(f"report: {html}")
+
+
+def _sit(name: str) -> Callable[..., None]:
+    """The command of one benchmark."""
+
+    def command(
+        model: Annotated[str, typer.Option(help="The examined model.")],
+        judge: Annotated[str | None, typer.Option(help="One judge, or several by commas.")] = None,
+        user: Annotated[str | None, typer.Option(help="The model of every other part; default: the examined.")] = None,
+        part: Annotated[list[str] | None, typer.Option(help="environment=MODEL and the like; repeat it.")] = None,
+        data: Annotated[str | None, typer.Option(help="The benchmark's file, or `hub`; default: our mini-set.")] = None,
+        limit: Annotated[int | None, typer.Option(min=1, help="At most so many items, spread by seed.")] = None,
+        repeats: Annotated[int, typer.Option(min=1, help="Plays of every item.")] = 1,
+        profile: Annotated[str, typer.Option(help="fixed, upstream, or another that `describe` lists.")] = "fixed",
+        option: Annotated[
+            list[str] | None, typer.Option("--set", help="NAME=VALUE of the benchmark's options; repeat it.")
+        ] = None,
+        thoughts: Annotated[str, typer.Option(help="hidden or shown: role thinking before the judge.")] = "hidden",
+        system_thinking: Annotated[str, typer.Option(help="on or off: is a plan asked for?")] = "on",
+        trained_on: Annotated[
+            Path | None, typer.Option(help="Titles that the model was trained on: one a line, or JSON Lines.")
+        ] = None,
+        out: Annotated[Path | None, typer.Option(help="The run's folder; default: runs/BENCH-HASH.")] = None,
+        seed: Annotated[int, typer.Option(help="Seed of draws, samples and intervals.")] = 0,
+        connections: Annotated[int, typer.Option(min=1, help="Items at work at once.")] = 16,
+        budget_usd: Annotated[float | None, typer.Option(min=0, help="Stop before more than this is spent.")] = None,
+    ) -> None:
+        from rich.console import Console
+
+        from her.cli.exams.show import show_summary
+        from her.cli.exams.sit import Sitting, sit
+        from her.cli.loop.board import Board
+        from her.evals.benchmarks import Settings, benchmark
+        from her.store import canonical, sha256_text
+
+        parts = dict.fromkeys(benchmark(name).card.parts, user) if user is not None else {}
+        parts |= dict(_pair(p, "--part") for p in part or ())
+        settings = {
+            "profile": profile,
+            "options": dict(_pair(o, "--set") for o in option or ()),
+            "thoughts": _choice(thoughts, "--thoughts", ("hidden", "shown")),
+            "system_thinking": _choice(system_thinking, "--system-thinking", ("on", "off")) == "on",
+            "repeats": repeats,
+            "limit": limit,
+            "seed": seed,
+        }
+        asked = Sitting(
+            benchmark=name,
+            settings=Settings.model_validate(settings),
+            model=model,
+            parts=parts,
+            judges=_names(judge),
+            data=data,
+            trained_on=None if trained_on is None else str(trained_on),
+            connections=connections,
+            budget_usd=budget_usd,
+        )
+        named = sha256_text(canonical(asked.model_dump(mode="json", exclude={"connections", "budget_usd"})))[:8]
+        root = out or Path("runs") / f"{name}-{named}"
+        board = Board(Console())
+        summary = sit(asked, root, board)
+        show_summary(summary, board.console)
+        board.say(f"run: {root}")
+
+    command.__doc__ = f"Hold the benchmark {name}. Run it again to go on where it stopped."
+    return command
+
+
+for _name in BENCHMARKS:
+    app.command(_name)(_sit(_name))
+
+
+def _read(roots: list[Path]) -> "list[ExamRun]":
+    from her.evals.benchmarks.run import read_run
+
+    return [read_run(r) for r in roots]
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    """Models by commas. A comma inside an endpoint's list of URLs stays: what follows it is no model's name."""
+    found: list[str] = []
+    for piece in (text or "").split(","):
+        if found and piece.strip().startswith(("http://", "https://")):
+            found[-1] += f",{piece.strip()}"
+        elif piece.strip():
+            found.append(piece.strip())
+    return tuple(found)
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    from her.errors import ConfigError
+
+    name, equals, value = text.partition("=")
+    if not equals or not name or not value:
+        raise ConfigError(f"{option} takes NAME=VALUE, not {text!r}")
+    return name, value
+
+
+def _choice(value: str, option: str, choices: tuple[str, ...]) -> str:
+    from her.errors import ConfigError
+
+    if value not in choices:
+        raise ConfigError(f"{option} is {' or '.join(choices)}, not {value!r}")
+    return value
