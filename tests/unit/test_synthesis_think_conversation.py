@@ -14,6 +14,7 @@ from her.errors import BudgetError, DeadLetterError, EndpointError, StoreError
 from her.llm import Reply, Request
 from her.renderers.layouts import dialogue_layouts
 from her.schema import ENVIRONMENT, Book, Dialogue, Part, Turn
+from her.synthesis.cost import stage_costs
 from her.synthesis.join import join
 from her.synthesis.prepared import Prepared
 from her.synthesis.result import SynthConfig, SynthResult
@@ -291,7 +292,12 @@ def test_tallies_are_sums() -> None:
     assert summed(tallies) == summed(reversed(tallies))
     assert summed(tallies).calls["system_thinking"] == 2 * (2 + 3 + 4)
     report = joined([worked(Strong(), talk())], [talk()]).report
-    assert report.cost_usd == {"role_thinking": 0.0, "system_thinking": 0.0}
+    assert stage_costs(report) == {"role_thinking": 0.0, "system_thinking": 0.0}
+    paid = report.model_copy(update={"teacher": "openai:gpt-4.1@https://api.openai.com/v1"})
+    assert all(cost is not None and cost > 0 for cost in stage_costs(paid).values())
+    assert stage_costs(paid.model_copy(update={"unmetered": {"role_thinking": 1}}))["role_thinking"] is None
+    unknown = report.model_copy(update={"teacher": "openai:nobody@https://nowhere.example/v1"})
+    assert set(stage_costs(unknown).values()) == {None}
     assert report.prompt_tokens["system_thinking"] == 7 * 20
     assert report.drafts == {"asked": 10}
 

@@ -31,7 +31,7 @@ ZH_FULL = Turn(
 )
 
 
-def standing(*, chinese: bool, **changes: object) -> Standing:
+def standing(*, chinese: bool, added: tuple[int, ...] = ()) -> Standing:
     """A scene with one secret and one earlier thought of the speaker's own."""
     if chinese:
         made = Standing(
@@ -59,7 +59,7 @@ def standing(*, chinese: bool, **changes: object) -> Standing:
             least_similar=0.9,
             example="I am tired of waiting for him to begin",
         )
-    return replace(made, **changes)
+    return replace(made, added=added)
 
 
 def think(text: str) -> str:
@@ -143,10 +143,7 @@ CASES: list[tuple[str, Turn, str, str]] = [
         "length",
         EN,
         act("wipes the table with one slow hand") + "|",
-        act(
-            "goes to the window, the door, the stair, the fire; then to a bed, to its chair, to one wall and then home again"
-        )
-        + "|",
+        act("goes on to a fire, to a bed, to a chair, to a wall, to it, up to it, and at it, and by it") + "|",
     ),
     ("length", ZH, think("我等春天") + "|", think("我" + "".join(chr(0x4E00 + 7 * k) for k in range(120))) + "|"),
 ]

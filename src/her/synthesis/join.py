@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from her.errors import StoreError
-from her.llm import Usage
-from her.llm.prices import FREE, cost_usd, price
 from her.renderers.layouts import dialogue_layouts
 from her.schema import ENVIRONMENT, Book, Dialogue
 from her.synthesis.prepared import Prepared
@@ -130,20 +128,9 @@ def _report(
         prompt_tokens=tally.prompt_tokens,
         completion_tokens=tally.completion_tokens,
         unmetered=tally.unmetered,
-        cost_usd={stage: _cost(tally, stage, teacher=teacher) for stage in tally.calls},
         layouts_before=dialogue_layouts(d.turns for d in found.dialogues),
         layouts_after=dialogue_layouts(d.turns for d in dialogues),
     )
-
-
-def _cost(tally: Tally, stage: str, *, teacher: str) -> float | None:
-    listed = price(teacher)
-    if listed is None or (tally.unmetered.get(stage) and listed != FREE):
-        return None
-    usage = Usage(
-        prompt_tokens=tally.prompt_tokens.get(stage, 0), completion_tokens=tally.completion_tokens.get(stage, 0)
-    )
-    return cost_usd(listed, usage)
 
 
 def _counted(keys: Iterable[str]) -> dict[str, int]:

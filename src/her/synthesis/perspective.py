@@ -28,13 +28,18 @@ def check_plain(text: str, *, source: str, loop: int = 4) -> None:
     to the source, a run of `loop` words twice."""
     if _MARKUP.search(text):
         raise TeacherError(text, "markup")
-    own = {found.group().lower() for found in _TALKED_TO.finditer(source)}
-    if any(found.group().lower() not in own for found in _TALKED_TO.finditer(text)):
+    if talks_of_making(text, source=source):
         raise TeacherError(text, "talks_of_user")
     if _FOREIGN.search(text) and not _FOREIGN.search(source):
         raise TeacherError(text, "other_language")
     if repeats_itself(text, run=loop):
         raise TeacherError(text, "loops")
+
+
+def talks_of_making(text: str, *, source: str) -> bool:
+    """Does a text speak of users, models or role-play, where its source does not?"""
+    own = {found.group().lower() for found in _TALKED_TO.finditer(source)}
+    return any(found.group().lower() not in own for found in _TALKED_TO.finditer(text))
 
 
 def _on_topic(text: str, source: str, *, least: float) -> None:

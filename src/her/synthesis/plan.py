@@ -22,7 +22,7 @@ from her.synthesis import view
 from her.synthesis.by_turn import remade, thinks
 from her.synthesis.estimate import length
 from her.synthesis.language import LANGUAGES, Language, language, mixes
-from her.synthesis.perspective import check_plain
+from her.synthesis.perspective import check_plain, talks_of_making
 from her.synthesis.reading import parted, read_texts
 from her.synthesis.result import Reject, SynthConfig
 from her.synthesis.teacher import FreeAsk, Teacher, fill, object_of
@@ -188,11 +188,8 @@ def draft_kind(draft: str | None, *, forms: Sequence[str], spoken: Language) -> 
     """What must be done with a draft."""
     if draft is None or length(draft) < _LEAST_WORDS // 2:
         return "none"
-    try:
-        check_plain(draft, source="", loop=1_000)
-    except TeacherError:
-        return "voice"
-    return "voice" if plan_fault(draft, forms=forms, language=spoken) else "plan"
+    wrong = talks_of_making(draft, source="") or plan_fault(draft, forms=forms, language=spoken)
+    return "voice" if wrong else "plan"
 
 
 def target_words(kind: DraftKind, *, draft: str | None, reply: Turn, first: bool, most: int) -> int:

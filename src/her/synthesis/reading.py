@@ -15,6 +15,7 @@ from her.llm import Reply
 _THINK = re.compile(r"<\s*(/?)\s*(?:think|thinking|thinker|thought|reasoning)\s*>", re.IGNORECASE)
 """What endpoints that do not part the two put around a model's thinking. It is no tag of a turn."""
 _OPEN = re.compile(r"\{")
+_BEGUN = re.compile(r"\{\s*\"")
 _DECODER = json.JSONDecoder(strict=False)
 _TRIES = 64
 """So many opening braces are tried: more are no answer but an attack on the reader's time."""
@@ -57,7 +58,10 @@ def read_object(reply: Reply, names: Sequence[str]) -> Mapping[str, object]:
         at = brace.end()
         try:
             value, at = _DECODER.raw_decode(text, brace.start())
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as e:
+            if _BEGUN.match(text, brace.start()):
+                # Not to be mended, and what stands inside it is no answer.
+                raise TeacherError(f"a broken object in {text[:80]!r}", "not_json") from e
             continue
         if isinstance(value, dict) and all(name in value for name in names):
             found = value

@@ -141,9 +141,6 @@ class SynthReport(Record):
     completion_tokens: dict[str, int]
     unmetered: dict[str, int]
     """Calls by stage whose tokens the endpoint did not say."""
-    cost_usd: dict[str, float | None]
-    """By stage, at list prices, whether paid for now or found in the ledger. None: the price of the teacher, or the
-    size of a call, is not known."""
     layouts_before: Layouts
     """Of the turns as the source has them."""
     layouts_after: Layouts

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from her.renderers.layouts import Layouts
+from her.synthesis.cost import stage_costs
 from her.synthesis.result import SynthReport, SynthResult
 
 
@@ -46,9 +47,10 @@ def _table(title: str, counts: Mapping[str, int]) -> list[str]:
 
 
 def _stages(r: SynthReport) -> list[str]:
+    costs = stage_costs(r)
     rows = [
         f"| {stage} | {n} | {r.prompt_tokens.get(stage, 0)} | {r.completion_tokens.get(stage, 0)} | "
-        f"{r.unmetered.get(stage, 0)} | {_usd(r.cost_usd[stage])} |"
+        f"{r.unmetered.get(stage, 0)} | {_usd(costs[stage])} |"
         for stage, n in r.calls.items()
     ]
     head = ["| | calls | tokens read | tokens written | calls of unknown size | USD |", "|---|---|---|---|---|---|"]
