@@ -87,7 +87,9 @@ class Growing:
         self.count += 1
 
     def write_text(self, text: str) -> None:
-        data = text.encode()
+        self.write_bytes(text.encode())
+
+    def write_bytes(self, data: bytes) -> None:
         self.digest.update(data)
         with _writing(self.path):
             self._file.write(data)

@@ -43,6 +43,8 @@ class Source(Record):
 
     file: str
     sha256: str
+    origin: str | None
+    """The file it was imported from; None where nothing beside it says so."""
     licence: str | None
     """As an import wrote it down beside the dialogues; None: not recorded."""
     dialogues: int

@@ -71,9 +71,9 @@ class HoldOut:
 
     def find(self, dialogue: Dialogue, title: str | None) -> HeldOut | None:
         """Why this conversation is held out; None where it is not."""
-        if title is not None and self._by_title is not None:
-            if (same := self._by_title.match(title)) is not None:
-                return HeldOut(dialogue_id=dialogue.id, book=title, reason="title", against=same, likeness=None)
+        same = None if title is None or self._by_title is None else self._by_title.match(title)
+        if same is not None:
+            return HeldOut(dialogue_id=dialogue.id, book=title, reason="title", against=same, likeness=None)
         near = self._texts.find(sketch_of(dialogue)) if self._texts.count else None
         if near is None:
             return None

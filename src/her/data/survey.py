@@ -76,15 +76,15 @@ class Survey:
                     value, tie = self._gain.rank(place.id, gain)
                     row = (seen.seq, value, tie.to_bytes(8), gain.scorer)
                     db.execute("INSERT INTO gain VALUES (?, ?, ?, ?)", row)
-        licence = licence_beside(path)
-        kinds = dict(sorted(provenance.items()))
+        beside = imported_beside(path)
         self.sources.append(
             Source(
                 file=path.name,
                 sha256=sha256_file(path),
-                licence=licence,
+                origin=beside.get("source"),
+                licence=beside.get("licence"),
                 dialogues=provenance.total(),
-                provenance=kinds,
+                provenance=dict(sorted(provenance.items())),
             )
         )
 
@@ -166,12 +166,11 @@ def titles_beside(path: Path) -> dict[str, str]:
     return {book.id: book.title for book in stream_jsonl(books, Book)} if books.is_file() else {}
 
 
-def licence_beside(path: Path) -> str | None:
-    """The licence that an import wrote down beside its dialogues."""
-    source = path.with_suffix(".source.json")
-    found = read_json(source) if source.is_file() else None
-    licence = found.get("licence") if isinstance(found, dict) else None
-    return licence if isinstance(licence, str) else None
+def imported_beside(path: Path) -> dict[str, str]:
+    """What an import wrote down beside its dialogues: the licence and the source, where it knew them."""
+    account = path.with_suffix(".source.json")
+    found = read_json(account) if account.is_file() else {}
+    return {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
 
 
 def _title(dialogue: Dialogue, titles: dict[str, str]) -> str | None:

@@ -98,10 +98,13 @@ def read_replies(rows: list[dict[str, object]], *, group: str, markup: Markup) -
     whole = list(chats[max(range(len(chats)), key=lambda k: len(chats[k]))])
     for said in chats:
         last = len(said) - 1
-        if said[last].role == whole[last].role == "assistant":
-            whole[last] = said[last]
-        else:
+        if not said[last].role == whole[last].role == "assistant":
             yield Unread(item=group, field=f"messages[{last}]", reason="no_reply")
+        elif any(a.role == "user" and a.text != b.text for a, b in zip(said, whole, strict=False)):
+            # Cut to fit a length, perhaps: its place in the whole chat cannot be told.
+            yield Unread(item=group, field="messages", reason="other_history")
+        else:
+            whole[last] = said[last]
     yield from read_chat(whole, ident=safe_id(group), scene_id=safe_id(group.split("/")[0]), markup=markup)
 
 
