@@ -182,8 +182,8 @@ def _sit(name: str) -> Callable[..., None]:
         from her.evals.benchmarks import Settings, benchmark
         from her.store import canonical, sha256_text
 
-        parts = dict.fromkeys(benchmark(name).card.parts, user) if user is not None else {}
-        parts |= dict(_pair(p, "--part") for p in part or ())
+        parts: dict[str, str] = {} if user is None else {str(p): user for p in benchmark(name).card.parts}
+        parts.update(_pair(p, "--part") for p in part or ())
         settings = {
             "profile": profile,
             "options": dict(_pair(o, "--set") for o in option or ()),

@@ -45,7 +45,7 @@ _THINKING = re.compile(
 )
 _OPEN_THINKING = re.compile(r"<\s*(?:think|thinking|system_thinking|reasoning)\s*>", re.IGNORECASE)
 _STATED = re.compile(
-    r"(?:(?:answer|choice|option)\s*(?:is|was|would be|[:=])|答案(?:是|为|[:：]))\s*(?P<rest>[^\n]+)",  # noqa: RUF001
+    r"(?:(?:answer|choice|option)\s*(?:is|was|would be|[:=])|答案(?:是|为|[:：]))(?=\s*(?P<rest>[^\n]+))",  # noqa: RUF001
     re.IGNORECASE,
 )
 _LETTERED = re.compile(r"(?P<key>[A-Za-z])(?:\s*[.):\]}、-]+\s*|\s*$)(?P<text>.*)", re.DOTALL)
@@ -81,16 +81,18 @@ def read_option(returned: Response | Lost, options: Mapping[str, str]) -> Answer
         if cut and not _CLOSED_TAG.search(text):
             return Unread(reason="cut")
         return _one([_choice(m[1], options) for m in _TAG.finditer(text)], none="not_an_option")
-    if not cut and not isinstance(whole := _choice(text, options), _Nothing):
-        return _one([whole], none="no_answer")
-    stated = [_choice(_clause(m["rest"]), options) for m in _STATED.finditer(text)]
+    none: UnreadReason = "cut" if cut else "no_answer"
+    if cut:
+        text = text.rpartition("\n")[0].strip()  # nobody knows how the last line would have gone on
+    if not text:
+        return Unread(reason=none)
+    if not isinstance(whole := _choice(text, options), _Nothing):
+        return _one([whole], none=none)
+    stated = [_stated(m["rest"], options) for m in _STATED.finditer(text)]
     if any(not isinstance(s, _Nothing) for s in stated):
-        return _one(stated, none="no_answer")
+        return _one(stated, none=none)
     lines = [line for line in text.splitlines() if line.strip()]
-    ends = lines[:1] if cut else [lines[0], lines[-1]]
-    if cut and len(lines) == 1:
-        return Unread(reason="cut")
-    return _one([_choice(line, options) for line in ends], none="cut" if cut else "no_answer")
+    return _one([_choice(line, options) for line in (lines[:1] if cut else (lines[0], lines[-1]))], none=none)
 
 
 def read_yes_no(returned: Response | Lost) -> Answered | Unread:
@@ -162,12 +164,13 @@ def _one(found: Sequence[str | Unread | _Nothing], *, none: UnreadReason) -> Ans
     return Unread(reason="several" if keys else none)
 
 
-def _clause(text: str) -> str:
-    """Up to the end of the sentence, unless it begins with a letter and its full stop."""
-    head = re.match(r"\W*\(?[A-Za-z][.):]\s*", text)
-    start = head.end() if head else 0
+def _stated(text: str, options: Mapping[str, str]) -> str | Unread | _Nothing:
+    """What follows "the answer is", up to the end of the clause; a full stop after a letter may or may not end it."""
+    letter = re.match(r"\W*\(?[A-Za-z][.):]\s*", text)
+    start = letter.end() if letter else 0
     end = re.search(r"[.!?。]\s|\s+(?:because|since|as)\b", text[start:])
-    return text[: start + end.start()] if end else text
+    found = _choice(text[: start + end.start()] if end else text, options)
+    return _choice(letter[0], options) if isinstance(found, _Nothing) and letter else found
 
 
 def _same(a: str, b: str) -> bool:
