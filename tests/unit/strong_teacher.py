@@ -98,6 +98,11 @@ class Strong:
         where = f"{name[1]} has come to this: {scene[1]} " if scene and "first turn here" in last else ""
         return said(json.dumps({"plan": where + plan_text(last, name[1], words=int(words[1]))}, ensure_ascii=False))
 
+    def small(self, last: str, request: Request) -> Reply:
+        """Any small question of extraction, answered in its form."""
+        fields = json.loads(request.json_schema or "{}")["properties"]
+        return said(json.dumps({name: kind.get("enum", ["Nobody can tell."])[0] for name, kind in fields.items()}))
+
     def setting(self, last: str, request: Request) -> Reply:
         """What the setting lacks: nothing."""
         return said('{"additions": []}')
@@ -115,7 +120,9 @@ def kind_of(request: Request) -> str:
         return "window" if "\nTurns:\n" in last else "alone"
     if system.startswith("You direct an actor"):
         return "plan"
-    return "setting" if system.startswith("You complete the setting") else "played"
+    if system.startswith("You complete the setting"):
+        return "setting"
+    return "played" if request.json_schema is None else "small"
 
 
 def asked_rows(last: str) -> list[dict[str, str]]:

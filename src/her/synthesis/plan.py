@@ -39,6 +39,8 @@ of the reply; a dozen in a row are the reply."""
 _TYPE_A, _OTHERS = (0.6, 1.5), (0.4, 2.0)
 """How far from the length asked for a plan may be. The paper asks for 10%; models count badly, so less is enforced."""
 _LEAST_WORDS = 25
+_PLAIN_WORDS, _SCENE_WORDS = 40, 80
+"""A short draft is asked to grow to so many words; a character's first plan has the scene to take in as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +198,7 @@ def target_words(kind: DraftKind, *, draft: str | None, reply: Turn, first: bool
     """How long a plan is asked to be: as long as a draft that only needs turning, else as much as the reply has to
     explain. The paper asks for 800 to 1,500 characters there, which is 130 to 250 words."""
     if kind == "plan" and draft is not None:
-        return max(_LEAST_WORDS, min(most, length(draft)))
+        return min(most, max(length(draft), _SCENE_WORDS if first else _PLAIN_WORDS))
     said = sum(length(p.text) for p in reply.parts)
     return min(most, 80 + said + (60 if first else 0), 250)
 
