@@ -28,6 +28,7 @@ from her.store import read_json, read_jsonl
 from her.story import load_gold
 from her.synthesis.gain import GainResult, measure_gains
 from her.synthesis.gain_case import Case, GainConfig, copied_share, places
+from her.synthesis.gain_report import GainSummary
 from her.synthesis.wording import content_words
 from her.train.sft import HeldOut, SFTConfig, SFTResult, train_sft
 
@@ -53,7 +54,9 @@ def main() -> None:
         # Gold and the teacher's turns have thoughts of their own kind as controls.
         measured = [asyncio.run(measure_gains(d, scorer=scorer, config=GainConfig())) for d in (load_gold(), teacher)]
     for name, result in zip(("gold", "teacher"), measured, strict=True):
-        (layer,) = result.report.layers
+        summary = GainSummary(scorer=EMBEDDED, fingerprint="", config=GainConfig())
+        summary.add(result)
+        (layer,) = summary.report().layers
         print(f"{name}: gain {layer.value}, above 0 {layer.positive}, copied {layer.copied}", flush=True)
         print(f"  over nothing {layer.over_without}, over another's {layer.over_shuffled}, {layer.unmeasured}")
     compare(recipe, measured, out=args.out, steps=args.steps, seeds=args.seeds)

@@ -23,6 +23,7 @@ from her.stage import RunFolder
 from her.store import canonical, read_jsonl, write_jsonl
 from her.synthesis.gain import GainResult, gain_of, measure_gains
 from her.synthesis.gain_case import OUT_OF_ORDER, Case, GainConfig, Unmeasured, copied_share, places, source_parts
+from her.synthesis.gain_report import GainReport, GainSummary
 from her.synthesis.wording import words
 
 CONFIG = GainConfig(controls=1, copy_weight=1.0)
@@ -99,6 +100,12 @@ class EchoScorer:
 
 def measured(*dialogues: Dialogue, config: GainConfig = CONFIG) -> GainResult:
     return asyncio.run(measure_gains(dialogues, scorer=EchoScorer(), config=config))
+
+
+def report(*dialogues: Dialogue) -> GainReport:
+    summary = GainSummary(scorer="test:echo", fingerprint="echo-1", config=CONFIG)
+    summary.add(measured(*dialogues))
+    return summary.report()
 
 
 def cases(*dialogues: Dialogue, config: GainConfig = CONFIG) -> list[Case]:
@@ -214,7 +221,7 @@ def test_of_one_character_s_account_only_its_own_turns_are_weighed() -> None:
     account = STORY.model_copy(update={"perspective": "Ann"})
     result = measured(account)
     assert [len(t.gains) for t in result.dialogues[0].turns] == [1, 0, 1]
-    assert (result.report.turns, result.unmeasured) == (2, ())
+    assert (report(account).turns, result.unmeasured) == (2, ())
 
 
 def test_what_cannot_be_measured_has_a_reason_and_no_number() -> None:
@@ -226,11 +233,13 @@ def test_what_cannot_be_measured_has_a_reason_and_no_number() -> None:
     )
     result = measured(story)
     assert [len(t.gains) for t in result.dialogues[0].turns] == [1, 0, 0, 0]
-    (layer,) = result.report.layers
+    found = report(story)
+    (layer,) = found.layers
     assert layer.unmeasured == {"no_layer": 1, "no_reply": 1, "not_renderable": 1}
     assert layer.value.n == layer.positive.n == 1
-    assert result.report.turns == 4
-    assert measured(dialogue((say("Nine."),))).report.layers[0].value.value is None
+    assert [(c.name, c.value.n) for c in layer.characters] == [("Ann", 1)]
+    assert found.turns == 4
+    assert report(dialogue((say("Nine."),))).layers[0].value.value is None
 
 
 def test_over_the_scorer_s_context_is_a_reason_and_any_other_fault_ends_the_run() -> None:
@@ -241,7 +250,7 @@ def test_over_the_scorer_s_context_is_a_reason_and_any_other_fault_ends_the_run(
             return await super().score(items)
 
     result = asyncio.run(measure_gains([STORY], scorer=Narrow(), config=CONFIG))
-    assert result.report.layers[0].unmeasured == {"too_long": 1}
+    assert [u.reason for u in result.unmeasured] == ["too_long"]
     with pytest.raises(EndpointError, match="memory"):
         asyncio.run(measure_gains([STORY], scorer=EchoScorer(fails_after=1), config=CONFIG))
 

@@ -7,56 +7,17 @@ character's prompt: with the layer, with nothing, and with other turns' layers i
 any thought would do, such as telling a model that tags come here. `copied` is the share of the reply's words that the
 layer has already said, mostly in their order: a thought that recites the reply foretells it best, explains nothing.
 
-Owns the arithmetic, the order of asking and the summary; what is asked is in `gain_case`. The idea is in CogDual and
-HumanLM, here with both controls. Measured with a small model, a gain says what that model can use of a thought.
+Owns the arithmetic and the order of asking; what is asked is in `gain_case`, what is said of it in `gain_report`. The
+idea is in CogDual and HumanLM, here with both controls. Measured with a small model, a gain says what that model can
+use of a thought.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from her.errors import EndpointError
 from her.llm.model import Score, ScoreItem, Scorer
 from her.schema import Dialogue, Gain, Record
-from her.stage import Progress
-from her.stats import Estimate, clustered_mean, share
-from her.synthesis.gain_case import Case, GainConfig, Layer, Place, Reason, Unmeasured, places, weighed
-
-
-class CharacterGain(Record):
-    """One character's share of a layer's gains."""
-
-    name: str
-    value: Estimate
-    positive: Estimate
-
-
-class LayerGain(Record):
-    """A layer over all turns. Means are in nats per token, their intervals from resampling whole dialogues."""
-
-    layer: Layer
-    value: Estimate
-    positive: Estimate
-    """Share of turns whose layer earns more than nothing."""
-    over_without: Estimate
-    """Mean of given - without."""
-    over_shuffled: Estimate
-    """Mean of given - shuffled."""
-    copied: Estimate
-    characters: tuple[CharacterGain, ...]
-    """By name."""
-    unmeasured: dict[str, int]
-    """Reason to count of turns without a gain; they are in no mean."""
-
-
-class GainReport(Record):
-    """What a stage says of its gains."""
-
-    scorer: str
-    fingerprint: str
-    config: GainConfig
-    turns: int
-    """Turns of characters whose thoughts can be known."""
-    layers: tuple[LayerGain, ...]
+from her.synthesis.gain_case import Case, GainConfig, Place, Reason, Unmeasured, places
 
 
 class GainResult(Record):
@@ -64,39 +25,28 @@ class GainResult(Record):
 
     dialogues: tuple[Dialogue, ...]
     unmeasured: tuple[Unmeasured, ...]
-    report: GainReport
 
 
 async def measure_gains(
-    dialogues: Sequence[Dialogue], *, scorer: Scorer, config: GainConfig, progress: Progress | None = None
+    dialogues: Sequence[Dialogue], *, scorer: Scorer, config: GainConfig, step: Callable[[str], None] | None = None
 ) -> GainResult:
-    """Measure every turn; gains it had before are replaced. Turn by turn, so that a ledger keeps all but the last."""
-    total = sum(weighed(d, t) for d in dialogues for t in d.turns)
+    """Measure every turn of a book, or of several; gains it had before are replaced. Controls come from these dialogues
+    alone. Turn by turn, so that a ledger keeps all but the last."""
     found: dict[tuple[str, str], tuple[Gain, ...]] = {}
     unmeasured: list[Unmeasured] = []
-    for done, place in enumerate(places(dialogues, config), start=1):
+    for place in places(dialogues, config):
         outcomes = await _measure(place, scorer=scorer, config=config)
         found[place.dialogue.id, place.turn.id] = tuple(o for o in outcomes if isinstance(o, Gain))
         unmeasured += [o for o in outcomes if isinstance(o, Unmeasured)]
-        if progress is not None:
-            progress(done, total, f"{place.dialogue.id}/{place.turn.id}")
+        if step is not None:
+            step(f"{place.dialogue.id}/{place.turn.id}")
     measured = tuple(
         d.model_copy(
             update={"turns": tuple(t.model_copy(update={"gains": found.get((d.id, t.id), ())}) for t in d.turns)}
         )
         for d in dialogues
     )
-    return GainResult(
-        dialogues=measured,
-        unmeasured=tuple(unmeasured),
-        report=GainReport(
-            scorer=scorer.name,
-            fingerprint=scorer.fingerprint,
-            config=config,
-            turns=total,
-            layers=tuple(layer_gain(measured, unmeasured, layer, seed=config.seed) for layer in config.layers),
-        ),
-    )
+    return GainResult(dialogues=measured, unmeasured=tuple(unmeasured))
 
 
 def gain_of(
@@ -116,38 +66,6 @@ def gain_of(
         shuffled=shuffled,
         copied=case.copied,
         value=given.logprob / tokens - baseline - copy_weight * case.copied,
-    )
-
-
-def layer_gain(
-    dialogues: Sequence[Dialogue], unmeasured: Sequence[Unmeasured], layer: Layer, *, seed: int
-) -> LayerGain:
-    """The summary of one layer."""
-    rows = [
-        (d.id, t.speaker, g) for d in dialogues for t in d.turns for g in t.gains if g.layer == layer
-    ]  # (cluster, character, gain)
-
-    def mean(values: Sequence[float], clusters: Sequence[str]) -> Estimate:
-        return clustered_mean(list(values), list(clusters), seed=seed)
-
-    where = [d for d, _, _ in rows]
-    names = sorted({name for _, name, _ in rows})
-    return LayerGain(
-        layer=layer,
-        value=mean([g.value for _, _, g in rows], where),
-        positive=share(sum(g.value > 0 for _, _, g in rows), len(rows)),
-        over_without=mean([g.given - g.without for _, _, g in rows], where),
-        over_shuffled=mean([g.given - g.shuffled for _, _, g in rows], where),
-        copied=mean([g.copied for _, _, g in rows], where),
-        characters=tuple(
-            CharacterGain(
-                name=name,
-                value=mean([g.value for _, n, g in rows if n == name], [d for d, n, _ in rows if n == name]),
-                positive=share(sum(g.value > 0 for _, n, g in rows if n == name), sum(n == name for _, n, _ in rows)),
-            )
-            for name in names
-        ),
-        unmeasured=dict(sorted(Counter(u.reason for u in unmeasured if u.layer == layer).items())),
     )
 
 

@@ -97,10 +97,15 @@ def places(dialogues: Sequence[Dialogue], config: GainConfig) -> Iterator[Place]
                 continue
             before = dialogue.turns[max(0, at - config.history_turns) : at]
             cases = tuple(
-                _case(dialogue, turn, before, layer=layer, pool=pools[layer][_book(dialogue)], config=config)
+                _case(dialogue, turn, before, layer=layer, pool=pools[layer][book_of(dialogue)], config=config)
                 for layer in config.layers
             )
             yield Place(dialogue=dialogue, turn=turn, cases=cases)
+
+
+def book_of(dialogue: Dialogue) -> str:
+    """The book from which controls are taken, or the dialogue itself where no book tells it."""
+    return dialogue.id if dialogue.scene.book_id is None else dialogue.scene.book_id
 
 
 def weighed(dialogue: Dialogue, turn: Turn) -> bool:
@@ -203,14 +208,9 @@ def _controls(
 def _pools(dialogues: Sequence[Dialogue], layer: Layer) -> dict[str, list[_Other]]:
     pools: dict[str, list[_Other]] = {}
     for dialogue in dialogues:
-        pool = pools.setdefault(_book(dialogue), [])
+        pool = pools.setdefault(book_of(dialogue), [])
         for turn in dialogue.turns:
             text = layer_text(turn, layer)
             if text is not None and weighed(dialogue, turn):
                 pool.append(_Other(dialogue_id=dialogue.id, turn_id=turn.id, text=text))
     return pools
-
-
-def _book(dialogue: Dialogue) -> str:
-    """The book, or the dialogue itself where no book tells it."""
-    return dialogue.id if dialogue.scene.book_id is None else dialogue.scene.book_id

@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib.util
-from collections import Counter
+import itertools
 from pathlib import Path
 
 from her.cli.loop.loop import Loop
@@ -11,9 +11,10 @@ from her.errors import ModelError, ModelNameError
 from her.llm import LedgerScorer, fingerprint, open_scorer
 from her.schema import Dialogue
 from her.stage import Finished, Outcome, Progress
-from her.store import read_jsonl, write_json, write_jsonl
+from her.store import Together, stream_jsonl, write_json
 from her.synthesis.gain import measure_gains
-from her.synthesis.gain_case import GainConfig
+from her.synthesis.gain_case import GainConfig, book_of, weighed
+from her.synthesis.gain_report import GainSummary
 
 ROOMS = ("schema", "renderers", "synthesis", "llm", "cli/loop/gain")
 
@@ -28,15 +29,30 @@ def stage(loop: Loop) -> Finished:
     def work(folder: Path, progress: Progress) -> Outcome:
         progress(0, 1, "loading the scorer")
         scorer = LedgerScorer(open_scorer(name), loop.ledger, stage="gain")
-        dialogues = read_jsonl(source, Dialogue)
-        result = asyncio.run(measure_gains(dialogues, scorer=scorer, config=settings, progress=progress))
-        write_jsonl(folder / "dialogues.jsonl", result.dialogues)
-        write_jsonl(folder / "unmeasured.jsonl", result.unmeasured)
-        write_json(folder / "gains.json", result.report.model_dump(mode="json"))
+        found = GainSummary(scorer=scorer.name, fingerprint=scorer.fingerprint, config=settings)
+        total = sum(weighed(d, t) for d in stream_jsonl(source, Dialogue) for t in d.turns)
+        done = itertools.count(1)
+
+        def step(note: str) -> None:
+            progress(next(done), total, note)
+
+        with Together() as files:
+            out, lost = files.open(folder / "dialogues.jsonl"), files.open(folder / "unmeasured.jsonl")
+            for _, book in itertools.groupby(
+                stream_jsonl(source, Dialogue), key=book_of
+            ):  # a shelf is never held whole
+                result = asyncio.run(measure_gains(list(book), scorer=scorer, config=settings, step=step))
+                found.add(result)
+                for dialogue in result.dialogues:
+                    out.write(dialogue)
+                for unmeasured in result.unmeasured:
+                    lost.write(unmeasured)
+        report = found.report()
+        write_json(folder / "gains.json", report.model_dump(mode="json"))
         return Outcome(
             outputs=("dialogues.jsonl", "gains.json", "unmeasured.jsonl"),
-            kept=sum(layer.value.n for layer in result.report.layers),
-            rejected=Counter(f"{u.layer}.{u.reason}" for u in result.unmeasured),
+            kept=sum(layer.value.n for layer in report.layers),
+            rejected={f"{layer.layer}.{why}": n for layer in report.layers for why, n in layer.unmeasured.items()},
         )
 
     return loop.do(

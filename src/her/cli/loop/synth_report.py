@@ -1,6 +1,6 @@
 """The page of `her synth`: what the stages wrote, put into one record, one page and one JSON."""
 
-from collections.abc import Sequence
+import itertools
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from her.evals.synth_sections import CallRow, CharacterRow, Count, GainSection, 
 from her.llm import Usage, describe
 from her.llm.prices import cost_usd, price
 from her.schema import Dialogue
-from her.store import read_json, read_jsonl
+from her.store import read_json, stream_jsonl
 from her.synthesis import SynthReport
-from her.synthesis.gain import GainReport
+from her.synthesis.gain_report import GainReport
 
 VERSIONED = ("her", "pydantic", "torch", "transformers", "xllamacpp")
 SHOWN = 2
@@ -26,13 +26,13 @@ def write(loop: Loop) -> Path:
 
     root = loop.run.root
     report = SynthReport.model_validate(read_json(root / "synth" / "report.json"))
-    dialogues = read_jsonl(gain.made(loop), Dialogue)
     page = root / "report.html"
-    write_synth_page(_page(loop, report, dialogues), page, root / "report.json")
+    write_synth_page(_page(loop, report), page, root / "report.json")
     return page
 
 
-def _page(loop: Loop, report: SynthReport, dialogues: Sequence[Dialogue]) -> SynthPage:
+def _page(loop: Loop, report: SynthReport) -> SynthPage:
+    shown = itertools.islice(stream_jsonl(gain.made(loop), Dialogue), SHOWN)
     searched = report.spans_verified + report.spans_unverified
     found = Count(what="turns whose speech stands in the text, word for word", n=report.spans_verified, of=searched)
     return SynthPage(
@@ -46,10 +46,10 @@ def _page(loop: Loop, report: SynthReport, dialogues: Sequence[Dialogue]) -> Syn
         lost=_lost(report),
         layouts_before=report.layouts_before,
         layouts_after=report.layouts_after,
-        gains=_gains(loop, dialogues),
+        gains=_gains(loop),
         flags=dict(sorted(report.flags.items())),
         calls=_calls(loop, report),
-        samples=tuple(SampleDialogue(title=d.scene.topic or d.scene.id, dialogue=d) for d in dialogues[:SHOWN]),
+        samples=tuple(SampleDialogue(title=d.scene.topic or d.scene.id, dialogue=d) for d in shown),
     )
 
 
@@ -88,27 +88,31 @@ def _by_stage(counts: dict[str, int]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _gains(loop: Loop, dialogues: Sequence[Dialogue]) -> tuple[GainSection, ...] | None:
+def _gains(loop: Loop) -> tuple[GainSection, ...] | None:
     if not loop.recipe.gain.measure:
         return None
     report = GainReport.model_validate(read_json(loop.run.root / "gain" / "gains.json"))
-    gains = [g for d in dialogues for t in d.turns for g in t.gains]
+    values: dict[str, list[float]] = {layer.layer: [] for layer in report.layers}
+    for dialogue in stream_jsonl(gain.made(loop), Dialogue):
+        for turn in dialogue.turns:
+            for found in turn.gains:
+                values[found.layer].append(found.value)
     return tuple(
         GainSection(
-            layer=found.layer,
-            values=tuple(g.value for g in gains if g.layer == found.layer),
-            value=found.value,
-            positive=found.positive,
-            over_without=found.over_without,
-            over_shuffled=found.over_shuffled,
-            copied=found.copied,
+            layer=layer.layer,
+            values=tuple(values[layer.layer]),
+            value=layer.value,
+            positive=layer.positive,
+            over_without=layer.over_without,
+            over_shuffled=layer.over_shuffled,
+            copied=layer.copied,
             characters=tuple(
                 CharacterRow(name=c.name, value=c.value, positive=c.positive)
-                for c in sorted(found.characters, key=lambda c: (-c.value.n, c.name))
+                for c in sorted(layer.characters, key=lambda c: (-c.value.n, c.name))
             ),
-            unmeasured=found.unmeasured,
+            unmeasured=layer.unmeasured,
         )
-        for found in report.layers
+        for layer in report.layers
     )
 
 
