@@ -227,6 +227,20 @@ def test_chats(tmp_path: Path) -> None:
     is_anna_s_account(imported(put(tmp_path / "m.jsonl", split), "messages")[0][0])
 
 
+def test_coser_s_own_chats_have_brackets_and_some_are_the_environment_s(tmp_path: Path) -> None:
+    talk = [
+        {"from": "system", "value": "You are Anna from The Mill.\n\n===Anna's Profile===\nA miller.\n"},
+        {"from": "user", "value": "===Conversation Start===\n\nPaul: (shrugs) And?\n\n"},
+        {"from": "assistant", "value": "Anna: [So tired] (nods) Yes.\n\n"},
+    ]
+    world = [{"from": "system", "value": "You are an environment model."}, talk[1],
+             {"from": "assistant", "value": "Environment: Rain."}]  # fmt: skip
+    path = put(tmp_path / "sft.json", json.dumps([talk, world]))
+    (dialogue,), made, _ = imported(path, "sharegpt")
+    assert [t.layout() for t in dialogue.turns] == ["action>speech", "thought>action>speech"]
+    assert made.refused == {"environment_s_account": 1}
+
+
 def test_a_plain_chat_has_no_markup_and_its_system_prompt_is_private(tmp_path: Path) -> None:
     chat = [
         {"role": "system", "content": "You are a helpful pirate."},

@@ -40,11 +40,15 @@ _INVERTED = re.compile(r"^(.*\S)\s*,\s*(the|an?)\s*$")
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """A title, folded: the whole, the part before any subtitle, and the words of the rest."""
+    """A title, folded to letters and digits."""
 
+    full: str
+    """With what stands in brackets, as a slug has it."""
     whole: str
     main: str
+    """Before any subtitle."""
     rest: frozenset[str]
+    """The words behind it."""
 
 
 @lru_cache(maxsize=4096)
@@ -63,7 +67,12 @@ def fold(title: str) -> Title:
     # A title that is nothing but edition words and brackets is that title.
     whole = whole or " ".join(re.findall(r"\w+", text))
     main = main or whole
-    return Title(whole=_letters(whole), main=_letters(main), rest=frozenset(w for p in pieces[1:] for w in p))
+    return Title(
+        full=_letters(" ".join(_words(text))),
+        whole=_letters(whole),
+        main=_letters(main),
+        rest=frozenset(w for p in pieces[1:] for w in p),
+    )
 
 
 def same_book(a: Title, b: Title) -> bool:
@@ -71,7 +80,7 @@ def same_book(a: Title, b: Title) -> bool:
     on half of its words. `Star Wars: A New Hope` and another `Star Wars: ...` differ."""
     if not a.whole or not b.whole:
         return False
-    if a.whole == b.whole or a.whole == b.main or a.main == b.whole:
+    if a.full == b.full or a.whole == b.whole or a.whole == b.main or a.main == b.whole:
         return True
     if a.main != b.main:
         return False
@@ -86,13 +95,13 @@ class Titles:
         self._by_key: dict[str, dict[str, Title]] = {}
         for title in titles:
             folded = fold(title)
-            for key in {folded.whole, folded.main}:
+            for key in {folded.full, folded.whole, folded.main}:
                 self._by_key.setdefault(key, {})[title] = folded
 
     def match(self, title: str) -> str | None:
         """The first of the known titles, by name, that is the same book."""
         folded = fold(title)
-        found = {t: f for key in (folded.whole, folded.main) for t, f in self._by_key.get(key, {}).items()}
+        found = {t: f for key in (folded.full, folded.whole, folded.main) for t, f in self._by_key.get(key, {}).items()}
         return min((t for t, f in found.items() if same_book(f, folded)), default=None)
 
 
@@ -100,7 +109,7 @@ def _words(text: str) -> list[str]:
     """Words without edition words and articles, numbers in digits."""
     cut = _EDITION.sub(" ", text)
     cut = cut if re.search(r"\w", cut) else text
-    words = re.findall(r"\d+(?:,\d{3})+|\w+", _ARTICLE.sub("", cut.strip()))
+    words = re.findall(r"\d+(?:,\d{3})+|\w+", _ARTICLE.sub("", cut.replace("-", " ").strip()))
     kept = [w.replace(",", "") for w in words if w not in _DROPPED]
     return _numbers(kept or words)
 

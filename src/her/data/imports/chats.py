@@ -73,6 +73,9 @@ def read_chat(
     prompt = read_prompt(told)
     talk = [s for s in said if s.role != "system"]
     me = _assistant(prompt, talk)
+    if me == ENVIRONMENT:
+        yield Unread(item=ident, field="messages", reason="environment_s_account")
+        return
     known = {me, ENVIRONMENT, *read_others(prompt.others, ())}
     known |= {name for s in talk if s.role == "user" and (name := _opening_name(_unmarked(s.text)))}
     grammar = markup_of((s.text for s in said), asked=markup)
@@ -123,13 +126,13 @@ def _content(value: object) -> str | None:
 
 
 def _assistant(prompt: Prompt, talk: Sequence[Said]) -> str:
-    """Who the assistant is: as the prompt says, else as its replies sign themselves, else plainly the assistant."""
+    """Who the assistant is: as most of its replies sign themselves, else as the prompt says, else plainly that."""
     signed = [_opening_name(_PLAN.sub("", s.text)) for s in talk if s.role == "assistant"]
-    if prompt.name is not None:
-        return prompt.name
     names = [n for n in signed if n is not None]
     most = max(names, key=names.count, default=None)
-    return most if most is not None and names.count(most) * 2 > len(signed) else "Assistant"
+    if most is not None and names.count(most) * 2 > len(signed):
+        return most
+    return prompt.name or "Assistant"
 
 
 def _unmarked(text: str) -> str:
