@@ -14,8 +14,9 @@ from tiny_policy import make_policy
 from her.cli.loop import gain as gain_stage
 from her.cli.loop.board import Board
 from her.cli.loop.loop import Loop
-from her.cli.recipe import GainSettings, Recipe, RunSettings
-from her.errors import EndpointError, ModelNameError
+from her.cli.loop.whole import run_loop
+from her.cli.recipe import GainSettings, Recipe, RunSettings, load_recipe
+from her.errors import ConfigError, EndpointError, ModelNameError
 from her.llm import Ledger, LedgerScorer, Score, ScoreItem, open_scorer
 from her.renderers import render_turn
 from her.schema import Character, Dialogue, Part, Scene, Span, Turn
@@ -333,6 +334,16 @@ def test_the_stage_writes_gains_and_what_it_could_not_measure(tiny: str, tmp_pat
     assert again.skipped
     made = read_jsonl(gain_stage.made(loop), Dialogue)
     assert [[g.scorer[:3] for g in t.gains] for d in made for t in d.turns] == [["hf:"]] * 3 + [[]]
+
+
+def test_a_recipe_asks_for_gains_and_a_run_without_them_has_no_such_stage(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text("[gain]\nmeasure = true\nlayers = ['thought', 'system_thinking']\ncontrols = 3\n")
+    asked = load_recipe(path).gain
+    assert (asked.measure, asked.controls, asked.layers) == (True, 3, ("thought", "system_thinking"))
+    assert not Recipe().gain.measure
+    with pytest.raises(ConfigError, match="no stage of this run is called 'gain'"):
+        run_loop(Recipe(), tmp_path / "run", board=Board(Console(file=io.StringIO())), until="gain")
 
 
 def test_a_scorer_without_weights_is_refused_before_anything_is_spent() -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+from her.cli.loop import gain
 from her.cli.loop.loop import Loop
 from her.data import Left, SampleRule, Splitter, places, prompt, sample
 from her.errors import InputError
@@ -33,7 +34,7 @@ def stage(loop: Loop) -> Finished:
         system_thinking=run.system_thinking,
         gold=loop.recipe.source == "shipped",
     )
-    made = loop.run.root / "synth" / "dialogues.jsonl"
+    made = gain.made(loop)
 
     def work(folder: Path, progress: Progress) -> Outcome:
         progress(0, 1, "samples and prompts")

@@ -79,5 +79,8 @@ def check(recipe: Recipe) -> None:
     if not name.startswith(("local:", "hf:", "run:")):
         raise ModelNameError(f"{name} cannot score: its weights are not here; name a local:, hf: or run: model")
     if importlib.util.find_spec("torch") is None:
-        raise ModelError("weighing thoughts needs torch; pip install 'her[train]', or go without: --no-gain")
+        raise ModelError(
+            "weighing thoughts needs torch: pip install 'her[train]', or go without (--no-gain; in a recipe, "
+            "gain.measure = false)"
+        )
     fingerprint(name)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from her.cli.loop import data, exam, judges, policy, report, sft, synth
+from her.cli.loop import data, exam, gain, judges, policy, report, sft, synth
 from her.cli.loop.board import Board
 from her.cli.loop.loop import Loop
 from her.cli.recipe import Recipe
@@ -15,6 +15,7 @@ from her.store import write_json
 
 STAGES: dict[str, Callable[[Loop], Finished]] = {
     "synth": synth.stage,
+    "gain": gain.stage,
     "data": data.stage,
     "sft": sft.stage,
     "judge": judges.stage,
@@ -25,11 +26,13 @@ STAGES: dict[str, Callable[[Loop], Finished]] = {
 
 def run_loop(recipe: Recipe, root: Path, *, board: Board, until: str | None = None) -> None:
     """Do every stage that is not done, then write the report."""
-    if until is not None and until not in STAGES:
-        raise ConfigError(f"no stage is called {until!r}; the stages are {', '.join(STAGES)}")
+    stages = {name: stage for name, stage in STAGES.items() if name != "gain" or recipe.gain.measure}
+    if until is not None and until not in stages:
+        raise ConfigError(f"no stage of this run is called {until!r}; its stages are {', '.join(stages)}")
     start = time.monotonic()
     # Every name is looked at before anything is spent.
     lines = {name: describe(name).line() for _, name in recipe.models.roles()}
+    gain.check(recipe)
     board.say(f"run {root}, seed {recipe.run.seed}")
     for line in lines.values():
         board.say(f"  {line}")
@@ -37,7 +40,7 @@ def run_loop(recipe: Recipe, root: Path, *, board: Board, until: str | None = No
         write_json(root / "recipe.json", recipe.model_dump(mode="json"))
         loop = Loop(run=run, recipe=recipe, ledger=ledger, board=board)
         done: list[Finished] = []
-        for name, stage in STAGES.items():
+        for name, stage in stages.items():
             done.append(stage(loop))
             if name == until:
                 board.say(f"stopped after {name} as asked; the same command without --until goes on")
