@@ -3,18 +3,24 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strong_teacher import Strong, talk
+from strong_teacher import Strong, asked_rows, talk
 
 from her.errors import DeadLetterError, ReplyError, TeacherError
 from her.llm import Reply, Request, Usage
-from her.schema import Message
+from her.renderers import read_strict
+from her.schema import Message, Turn
+from her.synthesis.enriched import Standing, accept
 from her.synthesis.reading import parted, read_object, read_texts
 from her.synthesis.result import SynthConfig
-from her.synthesis.teacher import Answer, Ask, Choice, FreeAsk, Teacher, Text
+from her.synthesis.teacher import Answer, Ask, Choice, FreeAsk, Teacher, Text, fill
+from her.synthesis.voice import plan_fault
+from her.synthesis.wording import ends_properly, shares_run
 from her.synthesis.worked import Task, work
 
 FREE = SynthConfig(guided=False, retries=2, tell_faults=True)
@@ -225,3 +231,39 @@ def test_a_teacher_that_answers_in_another_language_is_refused_and_counted() -> 
     assert {r.reason for r in done.rejects if r.stage == "role_thinking"} == {"other_language"}
     assert {r.reason for r in done.rejects if r.stage == "system_thinking"} <= {"mixes_languages", "length", "loops"}
     assert [t.parts for t in done.dialogue.turns] == [t.parts for t in talk(turns=4).turns]
+
+
+def example(prompt: str) -> tuple[str, Any]:
+    """The worked example of a prompt file: what is asked and what is answered."""
+    empty = dict.fromkeys(
+        ("rules", "scenario", "cast", "before", "turns", "name", "self", "others", "history", "turn", "reply", "draft",
+         "task", "first", "words", "language", "fault", "source", "dialogue"), ""
+    )  # fmt: skip
+    _, question, answer, _ = fill(prompt, empty)
+    return question.content, json.loads(answer.content)
+
+
+def test_the_examples_of_the_prompts_keep_their_own_rules() -> None:
+    question, answer = example("enrich")
+    given = {row["id"]: row for row in asked_rows(question)}
+    alone = example("enrich_turn")[1]["turn"]
+    rows = [*answer["turns"], {"id": "a2", "speaker": "Nora", "turn": alone}]
+    scene = Standing(
+        language="en", forms=("Nora",), others=("Will",), hidden=(), known="", earlier=(), added=(), most_added=70,
+        least_similar=1.0, example="",
+    )  # fmt: skip
+    for row in rows:
+        source = read_strict(given[row["id"]]["turn"], speaker=row["speaker"], turn_id=row["id"])
+        if row["turn"] == alone:
+            source = Turn(id="a2", speaker="Nora", parts=tuple(p for p in source.parts if p.kind == "speech"))
+        forms = (row["speaker"],)
+        kept = accept(row["turn"], source=source, standing=replace(scene, forms=forms, others=()), passage=None)
+        assert kept.speech() == source.speech()
+    plan = str(example("plan")[1]["plan"])
+    assert plan_fault(plan, forms=("Nora",), language="en") is None
+    assert ends_properly(plan)
+    assert not shares_run(plan, "I could not sleep. Is there any tea left?", length=4)
+    question, answer = example("demand")
+    (addition,) = answer["additions"]
+    assert addition["quote"] in question
+    assert addition["turn"] in question

@@ -234,7 +234,7 @@ def test_a_request_given_up_costs_its_item_and_the_rest_goes_on() -> None:
     assert done.dialogue.turn("t4").system_thinking is None
     assert sum(t.system_thinking is not None for t in done.dialogue.turns) == 9
     result = joined([done], [talk()])
-    assert result.report.dead_letters == 1
+    assert result.report.dead_letters == done.tally.dead_letters["system_thinking"] == 1
     assert "| requests given up for good | 1 |" in summary(result)
 
 

@@ -214,6 +214,47 @@ def test_a_plan_is_refused_with_its_reason(text: str, reason: str) -> None:
     assert refused.value.reason == reason
 
 
+CHINESE = (
+    "贾宝玉一进门便问冷问热，林黛玉听了只觉得心里发酸。林黛玉记得昨夜的话，也知道他并无恶意，可若就这样笑脸相迎，"
+    "倒像是自己先认了错。于是林黛玉决定先把门关上一半，拿话刺他一刺，看他是走还是留；他若留下，林黛玉自有话要慢慢问他。"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (CHINESE, None),
+        (CHINESE.replace("于是林黛玉", "于是我"), "not_third_person"),
+        (CHINESE.replace("林黛玉", "她"), "not_about_character"),
+        (CHINESE.replace("贾宝玉一进门", "用户一进门"), "talks_of_user"),
+        (CHINESE + "林黛玉知道他把那方旧帕子悄悄烧掉了。", "reads_minds"),
+        (CHINESE + "She does not know what to say to him and she waits.", "mixes_languages"),
+        (CHINESE.removesuffix("问他。"), "unfinished"),
+        ("林黛玉不高兴。", "length"),
+    ],
+)
+def test_plans_in_chinese(text: str, reason: str | None) -> None:
+    cast = (
+        Character(name="林黛玉", profile="寄居贾府。"),
+        Character(name="贾宝玉", background="我把那方旧帕子悄悄烧掉了。"),
+    )
+    scene = Scene(id="d", book_id=None, chapter=None, scenario="潇湘馆，午后，贾宝玉来访。", characters=cast)
+    spoken = (("贾宝玉", "妹妹今日可好些了？外头风大，仔细着凉。"), ("林黛玉", "你来做什么？这里没有你要找的人。"))
+    turns = tuple(
+        Turn(id=f"t{k}", speaker=who, parts=(Part(kind="speech", text=line),)) for k, (who, line) in enumerate(spoken)
+    )
+    dialogue = Dialogue(id="d", scene=scene, turns=turns, provenance="imported")
+    ask = rewrite_ask(FREE, dialogue, turn_id="t1", draft=None, earlier=())
+    assert "in Chinese." in ask.messages("")[-1].content
+    answer = said(json.dumps({"plan": text}, ensure_ascii=False))
+    if reason is None:
+        assert ask.read(answer) == text
+        return
+    with pytest.raises(TeacherError) as refused:
+        ask.read(answer)
+    assert refused.value.reason == reason
+
+
 def test_a_plan_neither_recites_its_turn_nor_repeats_an_earlier_plan() -> None:
     speech = "It was one when I said it. Sit down and eat. How can anyone eat with that hanging over the house"
     whole = talk()

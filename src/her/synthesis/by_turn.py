@@ -35,8 +35,7 @@ async def by_turn(
             thinking = _with_thought(teacher, dialogue, turn, before=done, passage=passage, rejects=rejects)
             draft, full = await asyncio.gather(drafting, thinking)
             if draft.reject is not None:
-                detail = f"{draft.reject.reason}: {draft.reject.detail}"
-                rejects.append(Reject(stage="system_thinking", item_id=item, reason="no_draft", detail=detail[:200]))
+                rejects.append(system_thinking.without_draft(draft.reject))
             plan = await system_thinking.plan(
                 teacher, scene=dialogue.scene, before=done, turn=full, item_id=item, draft=draft.value
             )

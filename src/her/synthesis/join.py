@@ -122,7 +122,7 @@ def _report(
         flags=_counted(f.kind for f in flags),
         rejected=_counted(f"{r.stage}.{r.reason}" for r in rejects),
         refused_answers=tally.refused,
-        dead_letters=sum(r.reason == "dead_letter" for r in rejects),
+        dead_letters=sum(tally.dead_letters.values()),
         calls=tally.calls,
         retries=tally.retries,
         prompt_tokens=tally.prompt_tokens,

@@ -25,6 +25,7 @@ from her.synthesis.language import LANGUAGES, Language, language, mixes
 from her.synthesis.perspective import check_plain, talks_of_making
 from her.synthesis.reading import parted, read_texts
 from her.synthesis.result import Reject, SynthConfig
+from her.synthesis.system_thinking import without_draft
 from her.synthesis.teacher import FreeAsk, Teacher, fill, object_of
 from her.synthesis.voice import plan_fault
 from her.synthesis.wording import content_words, ends_properly, run_of, sentences, shares_run
@@ -78,8 +79,7 @@ async def _chain(
     for turn, draft in zip(own, drafts, strict=True):
         item = f"{dialogue.id}/{turn.id}"
         if draft.reject is not None:
-            detail = f"{draft.reject.reason}: {draft.reject.detail}"
-            rejects.append(Reject(stage="system_thinking", item_id=item, reason="no_draft", detail=detail[:200]))
+            rejects.append(without_draft(draft.reject))
         else:
             teacher.counts.drafts["harvested" if draft.value and draft.value.harvested else "asked"] += 1
         answer = await teacher.ask_free(

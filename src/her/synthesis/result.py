@@ -132,7 +132,7 @@ class SynthReport(Record):
     refused_answers: dict[str, int]
     """`stage.reason` to count of single answers refused, retried ones included."""
     dead_letters: int
-    """Items lost because a request of theirs was given up for good."""
+    """Requests that were given up for good. The ledger has them, to be sent again."""
     calls: dict[str, int]
     """Stage to calls made."""
     retries: int

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from her.schema import Scene, Turn, Viewer
 from her.synthesis import view
 from her.synthesis.perspective import check_plan, thoughts_of_others
-from her.synthesis.result import SynthConfig
+from her.synthesis.result import Reject, SynthConfig
 from her.synthesis.teacher import Answer, Ask, Teacher, Text, exact, fill, finished
 
 _FEELINGS = (
@@ -32,6 +32,14 @@ async def plan(
     return await teacher.ask(
         rewrite_question(teacher.config, scene=scene, before=before, turn=turn, item_id=item_id, draft=draft)
     )
+
+
+def without_draft(reject: Reject) -> Reject:
+    """Why a turn is planned without a draft. A request given up for good stays what it is."""
+    if reject.reason == "dead_letter":
+        return reject
+    detail = f"{reject.reason}: {reject.detail}"
+    return Reject(stage="system_thinking", item_id=reject.item_id, reason="no_draft", detail=detail[:200])
 
 
 def draft_question(config: SynthConfig, *, scene: Scene, before: Sequence[Turn], name: str, item_id: str) -> Ask[str]:

@@ -24,6 +24,8 @@ class Tally(Record):
     """`stage.reason` to count of single answers refused, retried ones included."""
     retries: int
     """Further requests after a refused answer."""
+    dead_letters: dict[str, int]
+    """Requests by stage that were given up for good."""
     drafts: dict[str, int]
     """First plans by where they came from: `harvested` from a teacher's own thinking, or `asked` for."""
 
@@ -38,6 +40,7 @@ class Counts:
     unmetered: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     retries: int = 0
+    dead_letters: Counter[str] = field(default_factory=Counter)
     drafts: Counter[str] = field(default_factory=Counter)
 
     def called(self, stage: str, usage: Usage | None) -> None:
@@ -58,6 +61,7 @@ class Counts:
             unmetered=_sorted(self.unmetered),
             refused=_sorted(self.refused),
             retries=self.retries,
+            dead_letters=_sorted(self.dead_letters),
             drafts=_sorted(self.drafts),
         )
 
@@ -72,6 +76,7 @@ def summed(tallies: Iterable[Tally]) -> Tally:
         whole.unmetered.update(one.unmetered)
         whole.refused.update(one.refused)
         whole.retries += one.retries
+        whole.dead_letters.update(one.dead_letters)
         whole.drafts.update(one.drafts)
     return whole.tally()
 

@@ -134,6 +134,7 @@ class Teacher:
                 # The engine says that its answer breaks the schema: an answer that cannot be used, like any other.
                 reason, detail = "not_json", str(e)
             except DeadLetterError as e:
+                self.counts.dead_letters[ask.stage] += 1
                 return _given_up(ask, "dead_letter", f"{e.reason}: {e}")
             self.refuse(ask.stage, reason)
             if self.config.tell_faults:
@@ -163,6 +164,7 @@ class Teacher:
             except ReplyError as e:
                 reason, detail = "not_json", str(e)
             except DeadLetterError as e:
+                self.counts.dead_letters[ask.stage] += 1
                 return _given_up(ask, "dead_letter", f"{e.reason}: {e}")
             self.refuse(ask.stage, reason)
             if reason == "truncated" and not widened:
