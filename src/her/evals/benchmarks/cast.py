@@ -23,5 +23,5 @@ class Cast:
         """The model that has a part. An InputError says which option names it."""
         model: ChatModel | None = getattr(self, part)
         if model is None:
-            raise InputError(f"this benchmark needs a model as {part}; name one with --user or --role {part}=MODEL")
+            raise InputError(f"this benchmark needs a model as {part}; name one with --user or --part {part}=MODEL")
         return model
