@@ -11,6 +11,7 @@ from collections.abc import Callable
 from her.llm import ChatModel
 from her.schema import Dialogue, Record, Turn
 from her.synthesis.by_turn import by_turn
+from her.synthesis.checker import flagged
 from her.synthesis.demand import demand
 from her.synthesis.enrich import enrich
 from her.synthesis.passage import Passage
@@ -44,12 +45,13 @@ async def work(
     room: asyncio.Semaphore | None = None,
     step: Callable[[str], None] | None = None,
 ) -> Worked:
-    """Complete the setting, then think for every speaking character. `room` bounds the calls in flight across tasks of
-    one process; `step` is told each turn that is done. Raises ModelError for a teacher that cannot be reached."""
+    """Complete the setting, think for every speaking character, and flag what the checker doubts. `room` bounds the
+    calls in flight across tasks of one process; `step` is told each turn that is done. Raises ModelError for a teacher
+    that cannot be reached."""
     teacher = Teacher(model, config=config, room=room)
     work_on = _led if config.guided else _freely
     dialogue, rejects = await work_on(teacher, task, step or _nobody)
-    return Worked(dialogue=dialogue, rejects=tuple(rejects), tally=teacher.counts.tally())
+    return Worked(dialogue=flagged(dialogue), rejects=tuple(rejects), tally=teacher.counts.tally())
 
 
 async def _led(teacher: Teacher, task: Task, step: Callable[[str], None]) -> tuple[Dialogue, list[Reject]]:
