@@ -118,7 +118,8 @@ def _numbers(text: str) -> set[str]:
 
 def _pairs(text: str) -> set[tuple[str, str]]:
     """Neighbours by their roots, the small words between them left out."""
-    return set(pairwise(root(w) for w in words(text) if w not in STOPWORDS))
+    telling = (root(w) for w in words(text) if w not in STOPWORDS)
+    return set(pairwise(r for r in telling if r not in COMMON))
 
 
 def _shared_han(mine: str, theirs: str, known: str) -> Sequence[str]:

@@ -14,7 +14,7 @@ from her.schema import Flag
 from her.synthesis.checks import third_person_thought
 from her.synthesis.checks.clauses import Sentence, split, whole_sentences
 from her.synthesis.checks.people import is_han
-from her.synthesis.checks.roots import root, roots
+from her.synthesis.checks.roots import COMMON, root, roots
 from her.synthesis.checks.standpoint import Standpoint, flag
 from her.synthesis.lexicon import any_of
 from her.synthesis.wording import shares_run, words
@@ -34,6 +34,9 @@ _MENTAL = (
     rf"|{_ADVERBS}\s*{_BE}(?:\s+(?:already|only|still|so|quite|in truth|at heart|too|\w+ly))*\s+"
     rf"{any_of('perspective', 'mental_states')}\b"
 )
+_INWARDLY = re.compile(rf"\b{any_of('perspective', 'inwardly')}\b")
+_INNER_THING = rf"\s+{any_of('perspective', 'inner_things')}\s+(?:is|was|are|were)\s+(?:\w+ly\s+|all\s+|only\s+)?"
+_INNER_THING += any_of("perspective", "feelings")
 _DOUBT = re.compile(rf"\b{any_of('perspective', 'doubts')}\b", re.IGNORECASE)
 _INFERENCE = re.compile(rf"\b{any_of('perspective', 'inferences')}\b")
 _EVIDENCE = re.compile(rf"\b{any_of('perspective', 'evidence')}\b", re.IGNORECASE)
@@ -48,6 +51,7 @@ _OBJECT = re.compile(
 )
 """`let him think`: the subject of no claim either."""
 _NAME = r"(?:(?:Mr|Mrs|Ms|Dr|St)\. )?[A-Z][a-z][a-z'-]*(?: [A-Z][a-z][a-z'-]*)?"
+_RELATION = rf"\b(?:[Hh]is|[Hh]er|[Tt]heir|[Mm]y|[Oo]ur|[Yy]our) {any_of('perspective', 'relations')}"
 _NO_NAME = re.compile(any_of("perspective", "no_name"))
 _HAN_DOUBT = re.compile(any_of("perspective", "doubts_zh"))
 _HAN_MIND = any_of("perspective", "minds_zh")
@@ -79,21 +83,40 @@ def _claim(place: Standpoint, where: str, text: str) -> str | None:
     if is_han(text):
         return _claim_han(place, where, text)
     claim = _claims(place, where, text)
+    inner = _inner_claims(place, where)
     for sentence in split(text):
         if sentence.asks or _EVIDENCE.search(sentence.text):
             continue
         for clause in _undoubted(sentence):
-            if any(_is_fault(place, m, clause, sentence.text) for m in claim.finditer(clause)):
+            claims = [*claim.finditer(clause), *inner.finditer(clause)]
+            if _INWARDLY.search(clause):
+                claims += _others_named(place, clause)
+            if any(_is_fault(place, m, clause, sentence.text) for m in claims):
                 return clause
     return None
 
 
 def _claims(place: Standpoint, where: str, text: str) -> re.Pattern[str]:
     """Whoever may be the subject of a claim, and the claim. A pronoun is one only where it cannot be the thinker."""
-    who = [*(f.pattern() for f in place.others), rf"\b{_NAME}", r"\b[Yy]ou"]
+    who = [*(f.pattern() for f in place.others), _RELATION, rf"\b{_NAME}", r"\b[Yy]ou"]
     if where == "thought" and third_person_thought.self_as_other(place, text) is None:
         who.append(r"\b(?:[Hh]e|[Ss]he|[Tt]hey)")
     return re.compile(rf"(?P<who>{'|'.join(who)})(?:,[^,]{{1,40}},)?(?:{_MENTAL})")
+
+
+def _inner_claims(place: Standpoint, where: str) -> re.Pattern[str]:
+    """`Paul's silence is jealousy`, and in a thought `his silence` too."""
+    whose = [rf"{f.pattern()}['’]s" for f in place.others]
+    if where == "thought":
+        whose += [r"\b(?:[Hh]is|[Tt]heir)", r"\b[Hh]er"]
+    return re.compile(rf"(?P<who>{'|'.join(whose)})(?:{_INNER_THING})") if whose else re.compile(r"(?!)(?P<who>)")
+
+
+def _others_named(place: Standpoint, clause: str) -> list[re.Match[str]]:
+    """Others as the subject of some verb, near the head of a clause."""
+    who = "|".join(f.pattern() for f in place.others)
+    found = re.search(rf"(?P<who>{who})\s+(?:\w+ly\s+)?[a-z]+(?:s|ed)\b", clause) if who else None
+    return [found] if found else []
 
 
 def _is_fault(place: Standpoint, match: re.Match[str], clause: str, sentence: str) -> bool:
@@ -111,8 +134,8 @@ def _is_another(place: Standpoint, who: str, sentence: str) -> bool:
         return any(f.named_in(sentence) for f in place.others) and not place.me.named_in(sentence)
     if re.fullmatch(place.me.pattern(), who):
         return False
-    listed = who.lower() in {"he", "she", "they"} or any(re.fullmatch(f.pattern(), who) for f in place.others)
-    return listed or not _NO_NAME.fullmatch(who.split()[0])
+    others = [r"(?i:he|she|they|his|her|their)", _RELATION, *(rf"{f.pattern()}(?:['’]s)?" for f in place.others)]
+    return any(re.fullmatch(other, who) for other in others) or not _NO_NAME.fullmatch(who.split()[0])
 
 
 def _undoubted(sentence: Sentence) -> Iterator[str]:
@@ -127,7 +150,7 @@ def _undoubted(sentence: Sentence) -> Iterator[str]:
 def _is_known(place: Standpoint, clause: str, subject: str) -> bool:
     """Was the substance of the claim shown to the speaker, or told on its card?"""
     names = {root(w) for f in (*place.others, place.me) for form in f.forms for w in words(form)}
-    content = roots(clause) - names - roots(subject)
+    content = roots(clause) - names - roots(subject) - COMMON
     return bool(content) and len(content & roots(place.known)) >= _GROUNDED * len(content)
 
 

@@ -30,7 +30,7 @@ waited work works worked live lives lived lie lies begin begins began stop stops
 walks walked open opens opened close closes closed hand hands eye eyes face head heart mind house home door room world
 life yes no well please thank thanks sorry dear much many most more less few lot only very too
 """
-_ENDINGS = ("ings", "edly", "ing", "ies", "ied", "ed", "es", "s", "ly", "y", "e")
+_ENDINGS = ("ings", "edly", "ing", "ies", "ied", "ed", "en", "es", "s", "ly", "y", "e")
 
 
 @lru_cache(maxsize=65536)

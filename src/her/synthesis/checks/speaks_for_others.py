@@ -27,7 +27,7 @@ _ACT = (
     r"(?:\s*,[^,]{1,30},)?(?:\s+(?:\w+ly|then|now|only|never|always|still|at last|just))*\s+"
     rf"(?!{any_of('perspective', 'no_acts')}\b){any_of('perspective', 'acts')}\b"
 )
-_BODY_ACT = rf"(?:'s|’s)\s+{any_of('perspective', 'body')}\s+(?:\w+ly\s+)?{any_of('perspective', 'body_acts')}\b"
+_BODY_ACT = rf"\s+{any_of('perspective', 'body')}\s+(?:\w+ly\s+)?{any_of('perspective', 'body_acts')}\b"
 _LOOKED_FOR = re.compile(rf"\b{any_of('perspective', 'looked_for')}\b[^,;.]*$")
 _YOU = re.compile(r"(?:^|[,;]\s*(?:and|while|as)\s+)you\s+[a-z]+", re.IGNORECASE)
 _HAN_ACT = any_of("perspective", "acts_zh")
@@ -95,10 +95,17 @@ def _acts(place: Standpoint, text: str) -> tuple[str, str] | None:
         if is_han(bare):
             act = rf"(?:^|[，；。]\s*){who}(?:便|就|也|已|却|立刻|马上|忽然|吓得)?[^，。的]{{0,4}}?{_HAN_ACT}"
         else:
-            act = rf"{_OPENS_CLAUSE}(?:the\s+)?{who}(?:{_ACT}|{_BODY_ACT})"
+            act = rf"{_OPENS_CLAUSE}(?:the\s+)?{who}(?:{_ACT}|['’]s{_BODY_ACT})"
         for match in re.finditer(act, bare, re.IGNORECASE):
             if bare[match.start()] in ";." or not _LOOKED_FOR.search(bare, 0, match.start()):
                 return "an act of another", bare[match.start() :]
+    # `and her face softens`, where she can only be another.
+    for figure in place.others:
+        if figure.gender in ("he", "she") and place.me.gender != figure.gender:
+            whose = "his" if figure.gender == "he" else "her"
+            body = re.search(rf"{_OPENS_CLAUSE}{whose}{_BODY_ACT}", bare, re.IGNORECASE)
+            if body and not _LOOKED_FOR.search(bare, 0, body.start()):
+                return "an act of another", bare[body.start() :]
     pronoun = {"he": "she", "she": "he"}.get(place.me.gender, "(?:he|she)")
     of_another = re.search(rf"{_OPENS_CLAUSE}(?:{pronoun}|you){_ACT}", bare, re.IGNORECASE) or _YOU.search(bare)
     return ("an act of another", bare[of_another.start() :]) if of_another else None

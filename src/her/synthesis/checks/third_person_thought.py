@@ -27,7 +27,7 @@ _INVERTED = re.compile(r"\b(?:thought|thinks|mused|muses|wondered|wonders)\s+$")
 _ASKED = re.compile(r"\b(?:does|do|did|is|was|has|had|will|would|can|could|should|must)\s+$")
 _OWNS = re.compile(r"['’]s\s+[a-z]")
 _INNER = any_of("perspective", "inner")
-_SEEN_FROM_OUTSIDE = rf"^\w+(?:ing|s) (?:his|her|their) (?:\w+ )?{any_of('perspective', 'own_body')}\b"
+_SEEN_FROM_OUTSIDE = rf"^(?:\w+(?:ing|s) )?(?:his|her|their) (?:\w+ )?{any_of('perspective', 'own_body')}\b"
 _PERCEIVES = re.compile(r"(?:watch|see|hear|read|notic|search|avoid|follow|meet|catch|study)\w*\b", re.IGNORECASE)
 _HAN_FACE = re.compile("脸|心|手|眼|把")
 

@@ -22,7 +22,11 @@ from her.synthesis.wording import shares_run, words
 KIND = "thought_in_speech"
 _LABEL = re.compile(any_of("perspective", "thought_labels"), re.IGNORECASE)
 _MIND = any_of("perspective", "acts_of_mind")
-_MINDED = re.compile(rf"^(?:\w+ly\s+)?{_MIND}\b|,\s+(?:remember|think|wonder|reali[sz]|recall)ing\b", re.IGNORECASE)
+_MINDED = re.compile(
+    rf"^(?:\w+ly\s+)?{_MIND}\b|,\s+(?:remember|think|wonder|reali[sz]|recall)ing\b"
+    rf"|\b{any_of('perspective', 'moves_a_mind')}\b",
+    re.IGNORECASE,
+)
 _MINDED_HAN = re.compile(any_of("perspective", "acts_of_mind_zh"))
 _SECRET = re.compile(any_of("perspective", "secrets"), re.IGNORECASE)
 _SECRET_HAN = re.compile(any_of("perspective", "secrets_zh"))
