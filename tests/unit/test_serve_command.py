@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from serving import CONTENT, REPLY
 
@@ -32,7 +32,7 @@ def test_a_persona_server_answers_until_it_is_stopped(tmp_path: Path) -> None:
         assert up.stdout is not None
         assert f"http://127.0.0.1:{port}/v1" in up.stdout.readline()
         body = {"messages": [{"role": "user", "content": "Lit?"}]}
-        answer = httpx.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=body, timeout=20)
+        answer = httpx2.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=body, timeout=20)
         assert answer.json()["choices"][0]["message"]["content"] == CONTENT
         up.send_signal(signal.SIGINT)
         _, err = up.communicate(timeout=20)

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-import httpx
+import httpx2
 from serving import SCENE, SECRETS, Chunked, server
 
 from her.renderers import CONVERSATION_START
@@ -143,7 +143,7 @@ def test_a_trailing_assistant_message_is_gone_on_from() -> None:
     model = Chunked([" them, sir.", "<role_thinking>page</role_thinking>", " All lit."])
     with server(model, scene=SCENE, character="Mara", user="Edmund") as url:
         body = asked.model_dump(mode="json", exclude={"her"})
-        answer = httpx.post(f"{url}/v1/chat/completions", json=body).json()
+        answer = httpx2.post(f"{url}/v1/chat/completions", json=body).json()
     assert model.requests[0].prefill == expected
     assert answer["choices"][0]["message"]["content"] == " them, sir. All lit.”"
     assert not any(s in str(answer) for s in SECRETS)

@@ -3,7 +3,7 @@
 import http.client
 import json
 
-import httpx
+import httpx2
 import pytest
 from serving import SCENE, Chunked, server
 
@@ -41,7 +41,7 @@ def test_only_the_loopback_names_are_hosts() -> None:
 
 
 def test_every_route_but_health_needs_the_key() -> None:
-    with server(Chunked(["Mara: Hi."]), api_key=KEY) as url, httpx.Client() as client:
+    with server(Chunked(["Mara: Hi."]), api_key=KEY) as url, httpx2.Client() as client:
         assert client.get(f"{url}/health").status_code == 200
         for path in ("/v1/models", CHAT, "/", "/docs", "/openapi.json", "//health", "/health/", "/%2e/health", "/v1"):
             for header in (None, "Bearer", "Bearer wrong", f"Basic {KEY}", f"Bearer {KEY}x", KEY, f"Bearer  x{KEY}"):
@@ -58,10 +58,10 @@ def test_every_route_but_health_needs_the_key() -> None:
 def test_a_web_page_elsewhere_gets_nothing() -> None:
     with server(Chunked(["Hi."])) as url:
         page = {"Origin": "https://evil.example"}
-        plain = httpx.post(f"{url}{CHAT}", content=json.dumps(BODY), headers={**page, "Content-Type": "text/plain"})
+        plain = httpx2.post(f"{url}{CHAT}", content=json.dumps(BODY), headers={**page, "Content-Type": "text/plain"})
         assert plain.status_code == 415
         preflight = {**page, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
-        asked = httpx.options(f"{url}{CHAT}", headers=preflight)
+        asked = httpx2.options(f"{url}{CHAT}", headers=preflight)
         assert asked.status_code == 405
         assert not [h for h in asked.headers if h.startswith("access-control")]
 
@@ -69,9 +69,9 @@ def test_a_web_page_elsewhere_gets_nothing() -> None:
 def test_an_origin_can_be_allowed_by_name() -> None:
     with server(Chunked(["Hi."]), api_key=KEY, allowed_origins=("http://localhost:3000",)) as url:
         preflight = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST"}
-        assert httpx.options(f"{url}{CHAT}", headers=preflight).headers["access-control-allow-origin"]
+        assert httpx2.options(f"{url}{CHAT}", headers=preflight).headers["access-control-allow-origin"]
         preflight["Origin"] = "http://localhost:3000.evil.example"
-        assert "access-control-allow-origin" not in httpx.options(f"{url}{CHAT}", headers=preflight).headers
+        assert "access-control-allow-origin" not in httpx2.options(f"{url}{CHAT}", headers=preflight).headers
 
 
 def test_a_long_body_is_refused_before_it_is_held() -> None:
@@ -79,10 +79,10 @@ def test_a_long_body_is_refused_before_it_is_held() -> None:
     with server(model, max_body_bytes=1000) as url:
         json_type = {"Content-Type": "application/json"}
         long = json.dumps({"messages": [{"role": "user", "content": "x" * 1000}]}).encode()
-        assert httpx.post(f"{url}{CHAT}", content=long, headers=json_type).status_code == 413
-        assert httpx.post(f"{url}{CHAT}", content=iter([long[:600], long[600:]]), headers=json_type).status_code == 413
+        assert httpx2.post(f"{url}{CHAT}", content=long, headers=json_type).status_code == 413
+        assert httpx2.post(f"{url}{CHAT}", content=iter([long[:600], long[600:]]), headers=json_type).status_code == 413
         assert not model.requests
-        assert httpx.post(f"{url}{CHAT}", json=BODY).status_code == 200
+        assert httpx2.post(f"{url}{CHAT}", json=BODY).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_long_body_is_refused_before_it_is_held() -> None:
 def test_a_bad_request_says_where_and_repeats_nothing(body: str, param: str | None) -> None:
     model = Chunked(["Hi."])
     with server(model, scene=SCENE, character="Mara") as url:
-        answer = httpx.post(f"{url}{CHAT}", content=body, headers={"Content-Type": "application/json"})
+        answer = httpx2.post(f"{url}{CHAT}", content=body, headers={"Content-Type": "application/json"})
     error = answer.json()["error"]
     assert answer.status_code == 400
     assert set(error) == {"message", "type", "param", "code"}
@@ -120,7 +120,7 @@ def test_a_bad_request_says_where_and_repeats_nothing(body: str, param: str | No
 def test_an_unknown_route_answers_in_the_same_shape() -> None:
     with server(Chunked(["Hi."])) as url:
         for method, path, status in (("GET", "/v1/nothing", 404), ("GET", CHAT, 405)):
-            answer = httpx.request(method, f"{url}{path}")
+            answer = httpx2.request(method, f"{url}{path}")
             assert (answer.status_code, answer.json()["error"]["code"]) == (status, "not_found")
 
 

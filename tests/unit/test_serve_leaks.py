@@ -2,7 +2,7 @@
 
 import json
 
-import httpx
+import httpx2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -115,7 +115,7 @@ def test_any_mixture_at_any_chunking(pieces: list[str], size: int) -> None:
 def test_bytes_of_the_stream_hold_no_secret() -> None:
     """The same, over the wire: every byte that leaves, names and extensions included."""
     model = Chunked([])
-    with server(model, scene=SCENE, character="Mara") as url, httpx.Client() as client:
+    with server(model, scene=SCENE, character="Mara") as url, httpx2.Client() as client:
         for text in MALFORMED:
             model.pieces = cut(text, 4)
             for stream in (True, False):

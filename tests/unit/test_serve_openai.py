@@ -1,6 +1,6 @@
 """The real `openai` client against the real server: what a client sees, whole and streamed."""
 
-import httpx
+import httpx2
 import openai
 import pytest
 from serving import CONTENT, REPLY, SCENE, SECRETS, Chunked, cut, server
@@ -20,7 +20,7 @@ def test_whole_reply_shows_speech_and_action_alone() -> None:
         ask = client(url)
         assert [m.id for m in ask.models.list()] == ["mara", "mara:inner"]
         answer = ask.chat.completions.create(model="mara", messages=ASK)
-        assert httpx.get(f"{url}/health").json() == {"status": "ok"}
+        assert httpx2.get(f"{url}/health").json() == {"status": "ok"}
     message = answer.choices[0].message
     assert message.content == CONTENT
     assert answer.choices[0].finish_reason == "stop"
@@ -137,11 +137,11 @@ def test_a_client_that_goes_away_stops_the_model(stream: bool) -> None:
     with server(model, character="Mara", eager=True) as url:
         body = {"messages": ASK, "stream": stream}
         if stream:
-            with httpx.stream("POST", f"{url}/v1/chat/completions", json=body, timeout=10) as answer:
+            with httpx2.stream("POST", f"{url}/v1/chat/completions", json=body, timeout=10) as answer:
                 next(answer.iter_lines())
         else:
-            with pytest.raises(httpx.ReadTimeout):
-                httpx.post(f"{url}/v1/chat/completions", json=body, timeout=0.3)
+            with pytest.raises(httpx2.ReadTimeout):
+                httpx2.post(f"{url}/v1/chat/completions", json=body, timeout=0.3)
         assert model.closed.wait(5)
     assert model.sent < 300
 
@@ -149,11 +149,11 @@ def test_a_client_that_goes_away_stops_the_model(stream: bool) -> None:
 def test_one_more_than_allowed_is_told_to_come_back() -> None:
     model = Chunked(["word "] * 400, pause_s=0.02)
     with server(model, max_running=1) as url:
-        with httpx.stream("POST", f"{url}/v1/chat/completions", json={"messages": ASK, "stream": True}) as first:
+        with httpx2.stream("POST", f"{url}/v1/chat/completions", json={"messages": ASK, "stream": True}) as first:
             lines = first.iter_lines()
             next(lines)
-            assert httpx.post(f"{url}/v1/chat/completions", json={"messages": ASK}).status_code == 429
+            assert httpx2.post(f"{url}/v1/chat/completions", json={"messages": ASK}).status_code == 429
             lines.close()
         assert model.closed.wait(5)
-        with httpx.stream("POST", f"{url}/v1/chat/completions", json={"messages": ASK, "stream": True}) as again:
+        with httpx2.stream("POST", f"{url}/v1/chat/completions", json={"messages": ASK, "stream": True}) as again:
             assert again.status_code == 200

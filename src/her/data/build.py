@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-import her
+from her import __version__
 from her.data.account import DIALOGUES, MANIFEST, OWN, BuildConfig, Built, Rejected
 from her.data.hold_out import HeldOut, HoldOut
 from her.data.register import Register
@@ -82,7 +82,7 @@ def _build(
             why = ", ".join(f"{reason} {n}" for reason, n in left.most_common()) or "no dialogue has a target turn"
             raise InputError(f"nothing is left to build from ({why}); see the flags of `her data build --help`")
         built = Built(
-            her_version=her.__version__,
+            her_version=__version__,
             config=config,
             tokenizer=tokenizer_name,
             sources=tuple(survey.sources),
