@@ -19,6 +19,9 @@ CONTENTS: Contents = (
     ("about", "About"),
 )
 
+CHARACTERS_SHOWN = 20
+"""Characters in a table of gains, those with the most turns; `report.json` has them all."""
+
 
 def write_synth_page(page: SynthPage, path_html: Path, path_json: Path) -> None:
     """Write the page and the JSON, each whole or not at all."""
@@ -42,6 +45,7 @@ def render_synth_page(page: SynthPage) -> str:
             "gains": plots.gains_plot([(s.name(), s.values) for s in page.gains or ()]),
         },
         p=page,
+        characters_shown=CHARACTERS_SHOWN,
         headline=headline(page),
         caveats=caveats(page),
     )
