@@ -1,6 +1,8 @@
 """Runs side by side: comparison, gate, and what a folder holds. The folders are written without an engine."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from typer.testing import CliRunner
 from her.cli.commands import app
 from her.cli.exams.sit import Desk, judge_and_score, titles_of
 from her.cli.loop.board import Board
-from her.errors import InputError, StoreError
+from her.errors import ConfigError, InputError, StoreError
 from her.evals.benchmarks import Cast, benchmark
 from her.evals.benchmarks.compare import compare, gate
 from her.evals.benchmarks.data import mini_set
@@ -160,6 +162,27 @@ def test_a_report_shows_every_item_and_escapes_what_models_wrote(tmp_path: Path)
     assert all(i.id in text for i in ITEMS)
     assert "<script" not in text
     assert "60 of 60 marks unscored" in text
+
+
+def test_without_the_engine_one_is_told_what_to_install(tmp_path: Path) -> None:
+    script = tmp_path / "script.jsonl"
+    script.write_text('{"text": "A"}')
+    code = (
+        "import sys; sys.modules['inspect_ai'] = None\n"  # as where it is not installed
+        "from her.cli import main\n"
+        f"sys.argv = ['her', 'eval', 'hitom', '--model', 'scripted:{script}', '--out', '{tmp_path / 'run'}']\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "pip install 'her[evals]'" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_benchmark_does_not_have_is_said(tmp_path: Path) -> None:
+    for words in ([], ["--recorded", "x.json"], ["--model", "a:b", "--thoughts", "perhaps"]):
+        done = CliRunner().invoke(app, ["eval", "hitom", *words])
+        assert isinstance(done.exception, ConfigError)
 
 
 def test_what_is_no_run_is_said(tmp_path: Path) -> None:

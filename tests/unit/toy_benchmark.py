@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from her.evals.benchmarks import Benchmark, Card, Cast, Exam, Item, Judged, Line, Mark, Play, Profile, Scored, Source
-from her.evals.benchmarks.asked import Asked, Response, ask_judge, ask_once
+from her.evals.benchmarks.asked import Asked, Lost, Response, ask_judge, ask_once
 from her.evals.benchmarks.item import DataUsed
 from her.evals.benchmarks.mark import Control, Finding, Unscored
 from her.evals.benchmarks.settings import Settings
@@ -19,12 +19,6 @@ class ToyItem(Item):
     """Something to answer."""
 
     cue: str
-
-
-def rating(returned: object) -> int | None:
-    """A judge's 1 to 5, alone."""
-    found = re.fullmatch(r"[1-5]", returned.text.strip()) if isinstance(returned, Response) else None
-    return None if found is None else int(found[0])
 
 
 class Toy(Benchmark[ToyItem]):
@@ -71,15 +65,20 @@ class Toy(Benchmark[ToyItem]):
             lines.append(Line(speaker="Mara", by="player", visible=turn.speech(), turn=turn))
         return Play(item_id=item.id, repeat=repeat, asked=(cue, said), lines=tuple(lines), counts={})
 
+    def rating(self, returned: Response | Lost) -> int | None:
+        """A judge's 1 to 5, alone."""
+        found = re.fullmatch(r"[1-5]", returned.text.strip()) if isinstance(returned, Response) else None
+        return None if found is None else int(found[0])
+
     async def judge(self, item: ToyItem, play: Play, judge: ChatModel, settings: Settings) -> tuple[Asked, ...]:
         shown = " ".join(line.shown(settings.thoughts) for line in play.lines)
         asked = request(f"Rate from 1 to 5: {item.cue} / {shown}", seed=settings.seed_of(item.id, play.repeat))
-        return (await ask_judge(judge, asked, key="quality", readable=lambda r: rating(r) is not None),)
+        return (await ask_judge(judge, asked, key="quality", readable=lambda r: self.rating(r) is not None),)
 
     def marks(self, item: ToyItem, play: Play, judged: Judged | None, settings: Settings) -> tuple[Mark, ...]:
         assert judged is not None
         returned = judged.reply("quality").returned
-        value = rating(returned)
+        value = self.rating(returned)
         if value is None:
             reason = "unread" if isinstance(returned, Response) else f"lost:{returned.reason}"
             return (Unscored(metric="quality", reason=reason, judge=judged.judge),)

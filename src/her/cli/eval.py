@@ -153,7 +153,7 @@ def _sit(name: str) -> Callable[..., None]:
     """The command of one benchmark."""
 
     def command(
-        model: Annotated[str, typer.Option(help="The examined model.")],
+        model: Annotated[str | None, typer.Option(help="The examined model.")] = None,
         judge: Annotated[str | None, typer.Option(help="One judge, or several by commas.")] = None,
         user: Annotated[str | None, typer.Option(help="The model of every other part; default: the examined.")] = None,
         part: Annotated[list[str] | None, typer.Option(help="environment=MODEL and the like; repeat it.")] = None,
@@ -173,15 +173,26 @@ def _sit(name: str) -> Callable[..., None]:
         seed: Annotated[int, typer.Option(help="Seed of draws, samples and intervals.")] = 0,
         connections: Annotated[int, typer.Option(min=1, help="Items at work at once.")] = 16,
         budget_usd: Annotated[float | None, typer.Option(min=0, help="Stop before more than this is spent.")] = None,
+        recorded: Annotated[
+            Path | None, typer.Option(help="Score a judgement file in the benchmark's own format; no model is asked.")
+        ] = None,
+        test_set: Annotated[Path | None, typer.Option(help="With --recorded: the references it is about.")] = None,
+        calibrate: Annotated[
+            Path | None, typer.Option(help="Judge the plays that the benchmark's authors released.")
+        ] = None,
     ) -> None:
         from rich.console import Console
 
         from her.cli.exams.show import show_summary
-        from her.cli.exams.sit import Sitting, sit
+        from her.cli.exams.sit import RELEASED, Sitting, sit
+        from her.cli.exams.sit import calibrate as calibrated
         from her.cli.loop.board import Board
+        from her.errors import ConfigError
         from her.evals.benchmarks import Settings, benchmark
         from her.store import canonical, sha256_text
 
+        if recorded is None and calibrate is None and model is None:
+            raise ConfigError("nobody to examine; name a model with --model")
         parts: dict[str, str] = {} if user is None else {str(p): user for p in benchmark(name).card.parts}
         parts.update(_pair(p, "--part") for p in part or ())
         settings = {
@@ -193,13 +204,18 @@ def _sit(name: str) -> Callable[..., None]:
             "limit": limit,
             "seed": seed,
         }
+        if recorded is not None:
+            bench = benchmark(name)
+            settled = bench.card.settle(Settings.model_validate(settings))
+            typer.echo(bench.recorded(recorded, test_set, settled).model_dump_json(indent=2))
+            return
         asked = Sitting(
             benchmark=name,
             settings=Settings.model_validate(settings),
-            model=model,
+            model=model if model is not None else RELEASED,
             parts=parts,
             judges=_names(judge),
-            data=data,
+            data=data if calibrate is None else str(calibrate),
             trained_on=None if trained_on is None else str(trained_on),
             connections=connections,
             budget_usd=budget_usd,
@@ -207,7 +223,7 @@ def _sit(name: str) -> Callable[..., None]:
         named = sha256_text(canonical(asked.model_dump(mode="json", exclude={"connections", "budget_usd"})))[:8]
         root = out or Path("runs") / f"{name}-{named}"
         board = Board(Console())
-        summary = sit(asked, root, board)
+        summary = sit(asked, root, board) if calibrate is None else calibrated(asked, calibrate, root, board)
         show_summary(summary, board.console)
         board.say(f"run: {root}")
 

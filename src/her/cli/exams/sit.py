@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 ROOMS = ("schema", "renderers", "simulation", "llm", "evals/benchmarks", "evals/inspect")
 ITSELF = "(the examined model)"
 """A part that no other model was named for."""
+RELEASED = "(released plays)"
+"""In place of a model, where judges are calibrated."""
 
 
 class Sitting(Record):
@@ -138,6 +140,34 @@ def sit(asked: Sitting, root: Path, board: Board) -> Summary:
     with RunFolder(root) as run, Ledger(root / "ledger.sqlite") as ledger:
         desk = Desk(run=run, ledger=ledger, board=board, connections=asked.connections, budget_usd=asked.budget_usd)
         _play(desk, bench, exam, plan, source)
+        return judge_and_score(desk, asked.judges, settings, trained_on=asked.trained_on)
+
+
+def calibrate(asked: Sitting, released: Path, root: Path, board: Board) -> Summary:
+    """Judge the plays that a benchmark's authors released, and score the judges by what is published of them."""
+    bench = benchmark(asked.benchmark)
+    settings = bench.card.settle(asked.settings)
+    check_judges(bench, asked.judges)
+    need_engine()
+    exam, plays = bench.released(released, settings)
+    exam = exam.limited(settings.limit, seed=settings.seed, whole_clusters=bench.card.whole_clusters)
+    kept = {i.id for i in exam.items}
+    plan = Plan(
+        benchmark=asked.benchmark,
+        settings=settings.model_copy(update={"thoughts": "hidden"}),
+        model=RELEASED,
+        parts={},
+        data=exam.data,
+        refused=exam.refused,
+    )
+
+    def work(folder: Path, progress: Progress) -> Outcome:
+        write_played(folder, plan, exam, tuple(p for p in plays if p.item_id in kept))
+        return Outcome(outputs=("plan.json", "items.jsonl", "plays.jsonl"), kept=len(kept))
+
+    with RunFolder(root) as run, Ledger(root / "ledger.sqlite") as ledger:
+        desk = Desk(run=run, ledger=ledger, board=board, connections=asked.connections, budget_usd=asked.budget_usd)
+        desk.do("play", "released plays are read", work, inputs={"data": released}, settings=plan, models={})
         return judge_and_score(desk, asked.judges, settings, trained_on=asked.trained_on)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Generic
 
+from her.errors import ConfigError
 from her.evals.benchmarks.asked import Asked
 from her.evals.benchmarks.card import Card
 from her.evals.benchmarks.cast import Cast
@@ -18,6 +19,7 @@ from her.evals.benchmarks.mark import Control, Finding, ItemScore, Mark
 from her.evals.benchmarks.play import Judged, Play
 from her.evals.benchmarks.settings import Settings
 from her.llm.model import ChatModel
+from her.schema import Record
 
 
 class Benchmark(ABC, Generic[AnyItem]):
@@ -66,3 +68,12 @@ class Benchmark(ABC, Generic[AnyItem]):
         """The figures of a run, the headline among them. Pure. By default every metric's mean, whole and by facet."""
         everything = (*scores, *self.derived(scores, settings))
         return mean_figures(everything, seed=settings.seed, scale=self.card.scale)
+
+    def recorded(self, recorded: Path, references: Path | None, settings: Settings) -> Record:
+        """What a judgement file in the benchmark's own format comes to under a profile: no model is asked."""
+        raise ConfigError(f"{self.card.name} has no format of recorded judgements; leave --recorded out")
+
+    def released(self, data: Path, settings: Settings) -> tuple[Exam[AnyItem], tuple[Play, ...]]:
+        """Plays that the benchmark's authors released, to calibrate a judge on: an item each, the examined model as the
+        facet `model`. `figures` then has the agreement with what was published."""
+        raise ConfigError(f"{self.card.name} has no released plays; leave --calibrate out")
