@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-import her
+from her import __version__
 from her.cli import eval as exams
 from her.cli import models, reward, synth
 from her.cli.chat import chat
@@ -23,7 +23,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"her {her.__version__}")
+        typer.echo(f"her {__version__}")
         raise typer.Exit
 
 

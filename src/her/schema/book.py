@@ -47,7 +47,7 @@ class Plot(Record):
 
 
 class Book(Record):
-    """A text as it was read, with its chapters. Spans of scenes and speech point into `text`, which is never cleaned."""
+    """A text as it was read, with its chapters. Spans of scenes and speech point into `text`, never cleaned."""
 
     id: str
     title: str

@@ -6,8 +6,8 @@ from her.schema.record import Record
 
 
 class Gain(Record):
-    """How much a thought or plan helps to expect the source's own reply. Log-likelihoods are nats a token of that reply,
-    as `scorer` sees them."""
+    """How much a thought or plan helps to expect the source's own reply. Log-likelihoods are nats a token of that
+    reply, as `scorer` sees them."""
 
     layer: Literal["thought", "system_thinking"]
     scorer: str

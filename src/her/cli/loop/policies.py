@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import her
+from her import __version__
 from her.cli.loop.loop import Loop
 from her.llm import TrainedCard, fingerprint, save_card
 from her.stage import Progress
@@ -23,7 +23,7 @@ def finish(loop: Loop, folder: Path, base: str, *, stage: str) -> tuple[str, ...
             "history_policy": loop.recipe.run.history_policy,
             "system_thinking": loop.recipe.run.system_thinking,
             "stage": stage,
-            "her_version": her.__version__,
+            "her_version": __version__,
         }
     )
     save_card(model, card)

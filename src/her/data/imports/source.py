@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from pydantic import ValidationError
 
-import her
+from her import __version__
 from her.data.imports import chats, her_dataset
 from her.data.imports.markup import Markup, Mended
 from her.data.imports.rows import Rows, row_id
@@ -102,7 +102,7 @@ def import_dialogues(
             reasons = ", ".join(f"{reason} {n}" for reason, n in refused.most_common()) or "it holds no rows"
             raise InputError(f"{path} holds no dialogue in the format {format!r} ({reasons}); is it another format?")
         made = Imported(
-            her_version=her.__version__,
+            her_version=__version__,
             format=format,
             source=path.name,
             sha256=sha256_file(path),
