@@ -1,17 +1,19 @@
 """Labelled cases: dialogues that commit one fault, each with a twin that does not, and what a checker makes of them.
 
-Owns the cases' form and the arithmetic of a bench. The cases are our own writing (CC0, `cases/LICENSE`). Half of them,
-`dev`, was used while the rules were made; the other half, `test`, was only counted.
+Owns the cases' form and the arithmetic of a bench. The cases are our own writing (CC0, `cases/LICENSE`), in three
+parts. `dev` was read while the rules were made. `test` was set aside, but whoever wrote it wrote the rules after it.
+`unseen` was written when the rules stood, and no rule was changed for it: it is the part to believe.
 """
 
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import model_validator
 
-from her.schema import Character, Dialogue, Flag, Part, PartKind, Record, Scene, Turn
+from her.schema import Character, Dialogue, Part, PartKind, Record, Scene, Turn
 from her.stats import Estimate, share
+from her.synthesis.checker import Finding
 
 Kind = Literal[
     "impossible_knowledge",
@@ -21,7 +23,7 @@ Kind = Literal[
     "third_person_thought",
     "thought_in_speech",
 ]
-Half = Literal["dev", "test"]
+Split = Literal["dev", "test", "unseen"]
 
 
 class SketchTurn(Record):
@@ -63,7 +65,7 @@ class Case(Record):
     id: str
     kind: Kind
     label: Literal["violating", "clean"]
-    split: Half
+    split: Split
     difficulty: Literal["easy", "subtle", "adversarial"]
     setting: str
     language: Literal["en", "zh"]
@@ -92,23 +94,19 @@ class Case(Record):
         return self.dialogue.dialogue(self.id)
 
 
-Found = Mapping[str | None, Sequence[Flag]]
-"""Flags by turn id; None: the scene."""
-
-
 class KindScore(Record):
-    """How well one kind is found in one half. All shares count cases, not flags."""
+    """How well one kind is found in one part. All shares count cases, not flags."""
 
     kind: str
-    split: str
+    split: Split
     recall: Estimate
     """Of the cases that have the fault, how many are flagged, at the right turn."""
     precision: Estimate
-    """Of the cases flagged with the kind, in this half's whole set, how many have the fault."""
+    """Of the cases flagged with the kind, in the part's whole set, how many have the fault."""
     twins: Estimate
     """Of the kind's own clean twins, how many are flagged with it all the same."""
     clean: Estimate
-    """Of all clean cases of the half, how many are flagged with it."""
+    """Of all clean cases of the part, how many are flagged with it."""
 
 
 def load_cases() -> list[Case]:
@@ -123,17 +121,18 @@ def load_cases() -> list[Case]:
     return [Case.model_validate_json(line) for line in lines]
 
 
-def measure(cases: Sequence[Case], found: Mapping[str, Found]) -> list[KindScore]:
-    """Scores by kind and half. `found`: case id to the flags of its dialogue."""
+def measure(cases: Sequence[Case], found: Mapping[str, Sequence[Finding]]) -> list[KindScore]:
+    """Scores by kind and part. `found`: case id to the findings in its dialogue."""
     scores = []
     for kind in sorted({c.kind for c in cases}):
-        for split in ("dev", "test"):
-            half = [c for c in cases if c.split == split]
-            hit = {c.id for c in half if kind in c.kinds and _has(found[c.id].get(c.turn_id, ()), kind)}
-            alarmed = {c.id for c in half if any(_has(flags, kind) for flags in found[c.id].values())}
-            faulty = {c.id for c in half if kind in c.kinds}
-            twins = {c.id for c in half if c.kind == kind and c.label == "clean"}
-            clean = {c.id for c in half if c.label == "clean"}
+        turns = {c.id: {f.turn_id for f in found[c.id] if f.flag.kind == kind} for c in cases}
+        for split in get_args(Split):
+            part = [c for c in cases if c.split == split]
+            faulty = {c.id for c in part if kind in c.kinds}
+            hit = {c.id for c in part if c.id in faulty and c.turn_id in turns[c.id]}
+            alarmed = {c.id for c in part if turns[c.id]}
+            twins = {c.id for c in part if c.kind == kind and c.label == "clean"}
+            clean = {c.id for c in part if c.label == "clean"}
             scores.append(
                 KindScore(
                     kind=kind,
@@ -145,7 +144,3 @@ def measure(cases: Sequence[Case], found: Mapping[str, Found]) -> list[KindScore
                 )
             )
     return scores
-
-
-def _has(flags: Sequence[Flag], kind: str) -> bool:
-    return any(f.kind == kind for f in flags)
