@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-_CACHE_KIB = 4096
+_CACHE_KIB = 1024
 
 
 class Register:
