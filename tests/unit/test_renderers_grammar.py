@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from her.errors import TagError
 from her.renderers import StreamReader, read_lenient, read_strict, render_turn
-from her.renderers.machine import Machine
+from her.renderers.machine import Machine, Piece
+from her.renderers.marks import OPENERS, More, match
 from her.renderers.tags import build_turn
 from her.schema import Part, Turn, Viewer, merge_parts
 
@@ -167,6 +168,62 @@ def test_angle_brackets_in_speech_survive(text: str, size: int) -> None:
     assert turn.parts[0].text == f"{text} then"
 
 
+def sees(viewer: Viewer) -> set[str]:
+    parts = tuple(Part(kind=kind, text="x") for kind in ("thought", "action", "speech"))
+    view = Turn(id="t", speaker=NAME, system_thinking="x", parts=parts).seen_by(viewer)
+    return {p.kind for p in view.parts} | ({"system_thinking"} if view.system_thinking else set())
+
+
+CHUNK = st.lists(st.sampled_from([*FRAGMENTS, "</role_", "<role_act", "ion>", "<role_action>nods</role_action>"]))
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    CHUNK, st.integers(0, 30), st.sampled_from(["", "<system_thinking>", "Mara: ", "<role_thinking>so"]), st.booleans()
+)
+def test_no_chunk_is_shown_later_than_the_machine_is_certain(
+    chunks: list[str], ask_at: int, prefill: str, eager: bool
+) -> None:
+    """The reader keeps chunks that show nothing; this one keeps none."""
+    for viewer in VIEWERS:
+        if eager and viewer.kind != "reader":
+            continue
+        reader = StreamReader(viewer, speaker=NAME, prefill=prefill, eager=eager)
+        machine = Machine(speaker=NAME, prefill=prefill, eager=eager)
+        early = machine.opening()
+        for i, chunk in enumerate(chunks):
+            certain = early + machine.feed(chunk)
+            early = []
+            seen = [p.text.lstrip() for p in certain if p.kind in sees(viewer)]
+            assert [p.text.lstrip() for p in reader.feed(chunk)] == seen
+            if i == ask_at:
+                assert list(reader.repairs) == machine.repairs
+        left = [p.text.lstrip() for p in early + machine.close() if p.kind in sees(viewer)]
+        assert [p.text.lstrip() for p in reader.close()] == left
+        assert list(reader.repairs) == machine.repairs
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(TEXT, TEXT)
+def test_what_is_decided_of_a_tag_stays_so(text: str, more: str) -> None:
+    """What lets a tag be looked up rather than read: its answer does not depend on what follows."""
+    for opener in OPENERS.finditer(text):
+        answer = match(text, opener.start(), final=False)
+        alone = match(text[opener.start() :], 0, final=False)
+        assert answer == alone
+        if not isinstance(answer, More):
+            assert match(text + more, opener.start(), final=False) == answer
+            assert match(text, opener.start(), final=True) == answer
+
+
+def test_pieces_are_values() -> None:
+    """One piece is given to every viewer, so none may change it."""
+    piece = Machine(speaker=NAME).feed("<role_thinking>hm")[0]
+    assert piece == Piece(kind="thought", text="hm", opens=True)
+    with pytest.raises(AttributeError):
+        piece.text = "other"  # type: ignore[misc]
+
+
 def test_an_eager_reader_hears_speech_as_it_comes() -> None:
     reader = StreamReader(Viewer.reader(), speaker=NAME, eager=True)
     reader.feed("<system_thinking>plan</system_thinking>Mara: <role_thinking>hm</role_thinking>")
@@ -178,8 +235,20 @@ def test_others_are_never_read_to_eagerly() -> None:
         StreamReader(Viewer.character("Tobin"), speaker=NAME, eager=True)
 
 
+ENDLESS = [
+    "<" * 20_000, "&lt;" * 5_000, "<role_thinking " * 2_000, "< role " * 3_000, "<role_thi" * 2_000, "&" * 20_000,
+    "<role_thinking" + " " * 20_000, "<" + "\n \u200b" * 7_000, "<|im" + " " * 20_000, "Mara" + " " * 20_000,
+    "<role_thinking>" + " " * 20_000, "</role_thinking>" * 2_000, "<role_action>a</role_action>" * 1_000,
+]  # fmt: skip
+
+
+@pytest.mark.timeout(60)
 def test_reading_is_linear_in_the_text() -> None:
-    for text in ("<" * 20_000, "&lt;" * 5_000, "<role_thinking " * 2_000, "< role " * 3_000, "<role_thi" * 2_000):
+    for text in ENDLESS:
         machine = Machine(speaker=NAME)
-        events = [e for c in chunks(text, [3]) for e in machine.feed(c)] + machine.close()
-        build_turn(events, speaker=NAME, turn_id="t")
+        pieces = [e for c in chunks(text, [3]) for e in machine.feed(c)] + machine.close()
+        build_turn(pieces, speaker=NAME, turn_id="t")
+        reader = StreamReader(Viewer.reader(), speaker=NAME)
+        for chunk in chunks(text, [3]):
+            reader.feed(chunk)
+        reader.close()

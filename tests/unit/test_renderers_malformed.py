@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from her.errors import TagError
 from her.renderers import StreamReader, read_lenient, read_strict
@@ -33,11 +35,26 @@ def test_there_are_enough_of_them() -> None:
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 @pytest.mark.parametrize("size", [1, 2, 5, None], ids=str)
 def test_each_viewer_sees_what_is_written_here(case: dict, size: int | None) -> None:
-    text, prefill = case["text"], case.get("prefill", "")
+    text = case["text"]
+    step = size or len(text)
+    each_viewer_sees(case, [text[at : at + step] for at in range(0, len(text), step)])
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.sampled_from(CASES), st.lists(st.integers(1, 40), min_size=1, max_size=12))
+def test_however_it_is_cut(case: dict, sizes: list[int]) -> None:
+    text, chunks = case["text"], []
+    while text:
+        size = sizes[len(chunks) % len(sizes)]
+        chunks.append(text[:size])
+        text = text[size:]
+    each_viewer_sees(case, chunks)
+
+
+def each_viewer_sees(case: dict, chunks: list[str]) -> None:
     for name, viewer in viewers(case["speaker"]).items():
-        reader = StreamReader(viewer, speaker=case["speaker"], prefill=prefill)
-        step = size or len(text)
-        pieces = [p for at in range(0, len(text), step) for p in reader.feed(text[at : at + step])] + reader.close()
+        reader = StreamReader(viewer, speaker=case["speaker"], prefill=case.get("prefill", ""))
+        pieces = [p for chunk in chunks for p in reader.feed(chunk)] + reader.close()
         plans, body = [], []
         for piece in pieces:
             into = plans if piece.kind == "system_thinking" else body

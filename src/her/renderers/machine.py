@@ -21,9 +21,10 @@ Events depend on the text alone, never on how it was cut into chunks (eager or n
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
-from her.renderers.marks import OPENERS, Mark, More, match
+from her.renderers.marks import Mark, More, has_rare, match, opener
 from her.schema import Record
 
 _RUN = 24
@@ -39,25 +40,33 @@ class Repair(Record):
     position: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """More of a turn. `opens`: a new block of its kind begins with this text."""
+class Piece(NamedTuple):
+    """More of a turn. A tuple, for one is made every few characters and a frozen dataclass takes thrice the time."""
 
     kind: Layer
     text: str
-    opens: bool
+    opens: bool = True
+    """A new block begins with this text; else the last block of this kind goes on."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class _Open:
     kind: Layer
     position: int
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class _Held:
     kind: Layer
     text: str
+
+
+@lru_cache(maxsize=256)
+def _name_pattern(speaker: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"\s*(?P<mark>\*\*|\*|_|\")?(?P<name>{re.escape(speaker)})(?P=mark)?\s*:(?P<mark2>\*\*|\*|_|\")?(?:\s+|$)",
+        re.IGNORECASE,
+    )
 
 
 class Machine:
@@ -65,18 +74,15 @@ class Machine:
 
     def __init__(self, *, speaker: str, prefill: str = "", eager: bool = False) -> None:
         self.repairs: list[Repair] = []
-        self._name = re.compile(
-            rf"\s*(?P<mark>\*\*|\*|_|\")?(?P<name>{re.escape(speaker)})(?P=mark)?\s*:(?P<mark2>\*\*|\*|_|\")?(?:\s+|$)",
-            re.IGNORECASE,
-        )
+        self._name = _name_pattern(speaker)
         self._speaker = speaker
         self._name_limit = 2 * len(speaker) + 16
         self._eager = eager
-        self._prefilled = len(prefill)
         self._offset = -len(prefill)
         """Position of `_text[0]` in the text, prefill not counted."""
         self._text = ""
         self._stack: list[_Open] = []
+        """What is open. An action is at the bottom or nowhere: inside a hidden block it is only text."""
         self._held: list[_Held] = []
         self._live = False
         self._lead: str | None = ""
@@ -90,22 +96,22 @@ class Machine:
         self._gap = False
         self._tail = ""
         self._block_at = 0
-        self._out: list[Event] = []
-        self._opening = self.feed(prefill)
+        self._out: list[Piece] = []
+        self._opening = self.feed(prefill) if prefill else []
 
     # ---- reading
 
-    def opening(self) -> list[Event]:
+    def opening(self) -> list[Piece]:
         """What the prefill alone made certain; asked once, before the first `feed`."""
         return self._opening
 
-    def feed(self, chunk: str) -> list[Event]:
+    def feed(self, chunk: str) -> list[Piece]:
         """What is certain after `chunk`."""
         self._text += chunk
         self._read(final=False)
         return self._drain()
 
-    def close(self) -> list[Event]:
+    def close(self) -> list[Piece]:
         """The rest: the turn has ended."""
         self._read(final=True)
         self._settle_name(ends=True)
@@ -118,26 +124,39 @@ class Machine:
         self._stack.clear()
         return self._drain()
 
-    def _drain(self) -> list[Event]:
+    def mute(self, shown: frozenset[Layer]) -> bool:
+        """Is it certain that text without an opener would now add nothing to what is out of the `shown` layers?"""
+        if self._text:
+            return False
+        if self._hidden():
+            return self._block not in shown
+        return not (self._live if self._stack else self._eager)
+
+    def _drain(self) -> list[Piece]:
         out, self._out = self._out, []
         return out
 
     def _read(self, *, final: bool) -> None:
-        at = 0
-        while at < len(self._text):
-            found = OPENERS.search(self._text, at)
-            if not found:
-                self._say(self._text[at:], at)
-                at = len(self._text)
+        text, at = self._text, 0
+        rare = has_rare(text)
+        while True:
+            here = opener(text, at, rare=rare)
+            if here > at:
+                self._say(text[at:here], at)
+            at = here
+            if at == len(text):
                 break
-            if found.start() > at:
-                self._say(self._text[at : found.start()], at)
-                at = found.start()
+            found = match(text, at, final=False)
+            if isinstance(found, Mark):
+                self._mark(found, at + self._offset)
+                at += found.length
+                continue
             step = self._step(at, final=final)
             if step is None:
                 break
             at = step
-        self._text, self._offset = self._text[at:], self._offset + at
+        self._text = text[at:]
+        self._offset += at
 
     def _step(self, at: int, *, final: bool) -> int | None:
         """Read one mark, or the text that only looked like one; returns where to go on, None to wait."""
@@ -160,37 +179,38 @@ class Machine:
                 if here > at:
                     # A bracket that runs into a mark would be read as one when text is joined over the mark.
                     self._repair("dangling_bracket", at + self._offset)
-                self._mark(found)
-                return found.end
-            if found.cut_at is None:
+                self._mark(found, here + self._offset)
+                return here + found.length
+            if found.cut is None:
                 self._say(self._text[at : here + 1], at)
                 return here + 1
-            here = found.cut_at
+            here += found.cut
             if here - at > _RUN:
                 self._repair("dangling_bracket", at + self._offset)
                 return here
 
     # ---- marks
 
-    def _mark(self, mark: Mark) -> None:
-        position = mark.start + self._offset
+    def _mark(self, mark: Mark, position: int) -> None:
         if mark.fault and position >= 0:
             self._repair(mark.fault, position)
-        hidden = any(o.kind != "action" for o in self._stack)
-        if mark.kind in ("speech", "control"):
-            self._join(hidden=hidden)
-        elif mark.kind == "action":
-            if hidden:
+        if mark.kind == "action":
+            if self._hidden():
                 self._repair("nested", position)
                 self._gap = True
             else:
                 self._action(mark, position)
+        elif mark.kind in ("speech", "control"):
+            self._join()
         elif mark.closes:
-            self._close_hidden(mark, position, hidden=hidden)
+            self._close_hidden(mark, position)
         elif mark.empty:
             self._repair("empty", position)
         else:
             self._open_hidden(mark, position)
+
+    def _hidden(self) -> bool:
+        return bool(self._stack) and self._stack[-1].kind != "action"
 
     def _action(self, mark: Mark, position: int) -> None:
         self._settle_name(ends=True)
@@ -210,7 +230,7 @@ class Machine:
             return
         self._end_block()
         if not mark.empty:
-            self._stack.append(_Open(kind="action", position=position))
+            self._stack.append(_Open("action", position))
             self._begin("action", position)
 
     def _open_hidden(self, mark: Mark, position: int) -> None:
@@ -222,14 +242,14 @@ class Machine:
             # The prompt opened this block and the model opened it again.
             self._repair("repeated_open", position)
             return
-        if self._stack:
+        if top:
             self._repair("nested", position)
         elif kind == "system_thinking" and not first:
             self._repair("late_system", position)
-        if any(o.kind == "system_thinking" for o in self._stack):
+        if top and any(o.kind == "system_thinking" for o in self._stack):
             kind = "system_thinking"
-        same = any(o.kind == kind for o in self._stack)
-        self._stack.append(_Open(kind=kind, position=position))
+        same = bool(top) and any(o.kind == kind for o in self._stack)
+        self._stack.append(_Open(kind, position))
         if same and self._block == kind:
             self._gap = True
             return
@@ -237,14 +257,12 @@ class Machine:
         self._release()
         self._begin(kind, position)
 
-    def _close_hidden(self, mark: Mark, position: int, *, hidden: bool) -> None:
-        if not hidden:
+    def _close_hidden(self, mark: Mark, position: int) -> None:
+        if not self._hidden():
             self._orphan(mark, position)
             return
-        top = next(i for i in reversed(range(len(self._stack))) if self._stack[i].kind != "action")
-        closed = self._stack.pop(top)
-        wanted = {"system": "system_thinking", "thought": "thought"}.get(mark.kind, closed.kind)
-        if wanted != closed.kind:
+        closed = self._stack.pop().kind
+        if mark.kind != "think" and (mark.kind == "system") != (closed == "system_thinking"):
             self._repair("mis_closed", position)
         outer = self._stack[-1].kind if self._stack else None
         if outer == self._block:
@@ -253,9 +271,7 @@ class Machine:
         self._end_block()
         if outer:
             self._begin(outer, position)
-        elif self._eager:
-            self._live = True
-        if outer == "action" and self._eager:
+        if self._eager and outer in (None, "action"):
             self._live = True
 
     def _orphan(self, mark: Mark, position: int) -> None:
@@ -270,14 +286,14 @@ class Machine:
             system = mark.kind == "system" or (mark.kind == "think" and not self._seen and not self._named)
             kind: Layer = "system_thinking" if system else "thought"
             self._seen.add(kind)
-            self._out.append(Event(kind=kind, text=hidden, opens=True))
+            self._out.append(Piece(kind, hidden))
         if not self._named and not self._seen & {"action", "speech"}:
             self._lead = ""
 
-    def _join(self, *, hidden: bool) -> None:
+    def _join(self) -> None:
         """A mark was dropped and the text goes on: inside a block with a space, in speech as it stands, except where
         `&` and `lt;` would meet and make a tag."""
-        if hidden or (self._started and _ENTITY_TAIL.search(self._tail)):
+        if self._hidden() or (self._started and _ENTITY_TAIL.search(self._tail)):
             self._gap = True
         elif self._lead and _ENTITY_TAIL.search(self._lead):
             self._lead += " "
@@ -285,22 +301,19 @@ class Machine:
     # ---- text
 
     def _say(self, text: str, at: int) -> None:
-        if not text:
-            return
-        position = at + self._offset
         if self._stack:
             self._put(text)
         elif self._lead is not None:
             if not self._lead.strip():
-                self._lead_at = position + len(text) - len(text.lstrip())
+                self._lead_at = at + self._offset + len(text) - len(text.lstrip())
             self._lead += text
             self._settle_name(ends=False)
         else:
-            self._speak(text, position)
+            self._speak(text, at + self._offset)
 
     def _speak(self, text: str, position: int) -> None:
         if self._block is None:
-            if not text.strip():
+            if text.isspace():
                 return
             self._begin("speech", position)
         self._put(text)
@@ -341,37 +354,31 @@ class Machine:
     # ---- blocks
 
     def _begin(self, kind: Layer, position: int) -> None:
-        self._block, self._started, self._space, self._gap, self._tail, self._block_at = (
-            kind,
-            False,
-            "",
-            False,
-            "",
-            position,
-        )
-        if kind in ("action", "speech") and not self._live:
-            self._held.append(_Held(kind=kind, text=""))
+        self._block, self._block_at = kind, position
+        self._started = self._gap = False
+        self._space = self._tail = ""
+        if not self._live and kind in ("action", "speech"):
+            self._held.append(_Held(kind, ""))
 
     def _put(self, text: str) -> None:
         """More text of the current block; edge whitespace is kept back until text follows it."""
         assert self._block is not None
-        body = text.strip()
+        opens = not self._started
+        whole = text.lstrip() if opens else self._space + text
+        body = whole.rstrip()
+        self._space = whole[len(body) :]
         if not body:
-            self._space += text if self._started else ""
             return
-        start = len(text) - len(text.lstrip())
-        space = self._space + text[:start] if self._started else ""
-        if self._gap and self._started and not space:
-            space = " "
+        if self._gap and not opens and not body[0].isspace():
+            body = f" {body}"
         self._gap = False
-        self._space = text[start + len(body) :]
-        self._tail = (self._tail + space + body)[-8:]
-        if self._block in ("action", "speech") and not self._live:
-            self._held[-1].text += space + body
+        self._started = True
+        self._tail = body[-8:] if len(body) > 8 else (self._tail + body)[-8:]
+        if not self._live and self._block in ("action", "speech"):
+            self._held[-1].text += body
         else:
             self._seen.add(self._block)
-            self._out.append(Event(kind=self._block, text=space + body, opens=not self._started))
-        self._started = True
+            self._out.append(Piece(self._block, body, opens))
 
     def _end_block(self) -> None:
         if self._block and not self._started:
@@ -384,7 +391,7 @@ class Machine:
         """What is held is certain now."""
         for held in self._held:
             self._seen.add(held.kind)
-            self._out.append(Event(kind=held.kind, text=held.text, opens=True))
+            self._out.append(Piece(held.kind, held.text))
         self._held.clear()
 
     def _repair(self, kind: str, position: int) -> None:

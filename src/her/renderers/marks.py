@@ -1,9 +1,10 @@
 # ruff: noqa: RUF001 -- look-alike characters are what this file is about
 """The spelling of tags: what counts as a mark in a stream of text, however badly it was written.
 
-Owns the alias table and one function, `match`, that says of a place in a text: here is a mark, here is none, or more
-text is needed to know. Knows nothing of turns, nesting or viewers. `match` looks only forward and its answer, once
-given, does not change when more text arrives: that is what lets a stream and a whole text be read alike.
+Owns the alias table and two functions: `opener` finds where a mark may begin, `match` says of such a place: here is a
+mark, here is none, or more text is needed to know. Knows nothing of turns, nesting or viewers. `match` looks only
+forward and its answer, once given, does not change when more text arrives: that is what lets a stream and a whole text
+be read alike, and what lets answers for short spellings be remembered.
 
 Forgiven: case, spaces, attributes, zero-width characters, full-width and look-alike letters, HTML escapes, a missing
 `>`, and the names other models and HER's own releases use. Unknown tags, `3 < 5`, `<3` and `<b>` are plain text.
@@ -57,11 +58,20 @@ _GT = ">＞﹥›〉⟩〉"
 _LT_ENTITIES = ("&lt;", "&amp;lt;", "&#60;", "&#x3c;")
 _GT_ENTITIES = ("&gt;", "&amp;gt;", "&#62;", "&#x3e;")
 OPENERS = re.compile(f"[{_LT}&]")
+_RARE = (*_LT[1:], "&")
+RARE = re.compile(f"[{_LT[1:]}&]")
+TAGS = frozenset(tag for name in CANONICAL.values() for tag in (f"<{name}>", f"</{name}>"))
+CUT_TAGS = frozenset(tag[:n] for tag in TAGS for n in range(1, len(tag)))
+_REMEMBERED = 24
+"""Characters of a spelling that is looked up rather than read again: models repeat themselves."""
 _CONTROL = re.compile(r"<\|[A-Za-z0-9_]{1,24}\|>")
-_CONTROL_BEGIN = re.compile(r"<\|[A-Za-z0-9_]{0,24}\|?\s*")
+_CONTROL_BEGIN = re.compile(r"<\|[A-Za-z0-9_]{0,24}\|?\s{0,512}")
 _CHAT_ROLES = ("assistant\n", "user\n", "system\n")
 LIMIT = 96
 """Characters a mark may span, white space apart. Longer attributes are not attributes."""
+_BLANKS = 512
+"""White space and unseen characters that a mark may span: without an end to them, a stream of blanks behind a bracket
+would be read anew with every chunk."""
 _LOOKALIKES = {
     **{"а": "a", "с": "c", "ԁ": "d", "е": "e", "ё": "e", "һ": "h", "н": "h", "і": "i", "ї": "i", "ј": "j", "к": "k"},
     **{"ӏ": "l", "м": "m", "о": "o", "р": "p", "г": "r", "ѕ": "s", "т": "t", "у": "y", "п": "n", "ԛ": "q"},
@@ -73,11 +83,11 @@ _LOOKALIKES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A mark at `[start, end)` of the text that was matched."""
+    """A mark that begins where the text was matched."""
 
     kind: Kind
-    start: int
-    end: int
+    length: int
+    """In characters."""
     closes: bool = False
     empty: bool = False
     """Self-closed: `<role_thinking/>`."""
@@ -87,9 +97,9 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plain:
-    """No mark begins here. `cut_at`: what looked like one ran into another opener, there."""
+    """No mark begins here. `cut`: what looked like one ran into another opener, so many characters later."""
 
-    cut_at: int | None = None
+    cut: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +121,47 @@ def fold(char: str) -> str:
     return _LOOKALIKES.get(plain, plain)
 
 
+def has_rare(text: str) -> bool:
+    """Does an opener other than `<` occur?"""
+    if text.isascii():
+        return "&" in text
+    for char in _RARE:  # noqa: SIM110 -- this is asked for every few characters, and `any` takes twice as long
+        if char in text:
+            return True
+    return False
+
+
+def opener(text: str, at: int, *, rare: bool) -> int:
+    """The first place from `at` where `OPENERS` matches; the text's length where none does. `rare`: `has_rare(text)`,
+    asked once for a text: without rare openers one `find` is many times faster than the pattern."""
+    if rare:
+        found = OPENERS.search(text, at)
+        return found.start() if found else len(text)
+    here = text.find("<", at)
+    return here if here >= 0 else len(text)
+
+
 def match(text: str, start: int, *, final: bool) -> Mark | Plain | More:
     """What begins at `start`, where `OPENERS` matches. `final`: no more text will come."""
-    opener = _opener(text, start, final=final)
-    if not isinstance(opener, int):
-        return opener
+    end = text.find(">", start, start + _REMEMBERED) + 1 or start + _REMEMBERED
+    answer = _short(text[start:end])
+    if isinstance(answer, More) and (final or end < len(text)):
+        return _match(text, start, final=final)
+    return answer
+
+
+@lru_cache(maxsize=1024)
+def _short(text: str) -> Mark | Plain | More:
+    return _match(text, 0, final=False)
+
+
+def _match(text: str, start: int, *, final: bool) -> Mark | Plain | More:
+    after = _opener(text, start, final=final)
+    if not isinstance(after, int):
+        return after
     if text.startswith("<|", start):
         return _control(text, start, final=final)
-    return _tag(text, start, opener, final=final)
+    return _tag(text, start, after, final=final)
 
 
 def _opener(text: str, start: int, *, final: bool) -> int | Plain | More:
@@ -141,7 +184,7 @@ def _control(text: str, start: int, *, final: bool) -> Mark | Plain | More:
         assert begun is not None
         if begun.end() == len(text):
             return More(likely=len(begun.group().rstrip()) > 2)
-        return Plain(cut_at=begun.end() if OPENERS.match(text, begun.end()) else None)
+        return Plain(cut=begun.end() - start if OPENERS.match(text, begun.end()) else None)
     end = found.end()
     if found.group() == "<|im_start|>":
         rest = text[end : end + 10]
@@ -151,7 +194,7 @@ def _control(text: str, start: int, *, final: bool) -> Mark | Plain | More:
                 return More(likely=True)
             role = rest
         end += len(role or "")
-    return Mark(kind="control", start=start, end=end, fault="control_token")
+    return Mark(kind="control", length=end - start, fault="control_token")
 
 
 def _tag(text: str, start: int, after: int, *, final: bool) -> Mark | Plain | More:
@@ -160,7 +203,7 @@ def _tag(text: str, start: int, after: int, *, final: bool) -> Mark | Plain | Mo
     """The longest known name so far that a separator ended, and where."""
     attributes = apart = False
     position, spaces = after, 0
-    while position < len(text) and position - spaces - start < LIMIT:
+    while position < len(text) and position - spaces - start < LIMIT and spaces < _BLANKS:
         char = text[position]
         gt = _gt(text, position, final=final)
         if gt is None:
@@ -169,7 +212,8 @@ def _tag(text: str, start: int, after: int, *, final: bool) -> Mark | Plain | Mo
             return _close(text, start, position + gt, letters=letters, named=named, closes=closes, empty=empty)
         lt = _opener(text, position, final=final) if OPENERS.match(char) else None
         if isinstance(lt, int):
-            return _break(start, letters=letters, named=named, closes=closes, at=position) or Plain(cut_at=position)
+            cut = Plain(cut=position - start)
+            return _break(start, letters=letters, named=named, closes=closes, at=position) or cut
         folded = fold(char)
         spaces += folded.isspace() or folded == ""
         empty = empty and (folded == "" or folded.isspace())
@@ -242,7 +286,7 @@ def _close(
     canonical = name is not None and text[start:end] == f"<{'/' if closes else ''}{name}>"
     alias = kind in ("think", "speech") or letters != (name or "").replace("_", "")
     fault = None if canonical else "dropped_tag" if kind == "speech" else "alias" if alias else "spelling"
-    return Mark(kind=kind, start=start, end=end, closes=closes, empty=empty, fault=fault)
+    return Mark(kind=kind, length=end - start, closes=closes, empty=empty, fault=fault)
 
 
 def _break(start: int, *, letters: str, named: tuple[str, int] | None, closes: bool, at: int) -> Mark | None:
@@ -252,4 +296,4 @@ def _break(start: int, *, letters: str, named: tuple[str, int] | None, closes: b
         end = named[1]
     else:
         kind, end = _kind(letters), at
-    return None if kind is None else Mark(kind=kind, start=start, end=end, closes=closes, fault="unclosed_tag")
+    return None if kind is None else Mark(kind=kind, length=end - start, closes=closes, fault="unclosed_tag")

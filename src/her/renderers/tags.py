@@ -9,9 +9,10 @@ model sees and copies.
 """
 
 from her.errors import TagError
-from her.renderers.machine import Event, Machine, Repair
+from her.renderers.machine import Machine, Piece, Repair
 from her.renderers.marks import CANONICAL, OPENERS, Mark, More, Plain, match
 from her.schema import Part, Record, Turn, merge_parts
+from her.schema.turn import PartKind
 
 _EXPECTED = {
     "alias": "one of <system_thinking>, <role_thinking>, <role_action>",
@@ -85,21 +86,25 @@ def read_lenient(text: str, *, speaker: str, turn_id: str, prefill: str = "") ->
     return Reading(turn=turn, repairs=tuple(machine.repairs))
 
 
-def build_turn(events: list[Event], *, speaker: str, turn_id: str) -> Turn:
-    """The turn that a machine's events tell."""
+def build_turn(pieces: list[Piece], *, speaker: str, turn_id: str) -> Turn:
+    """The turn that a machine's pieces tell."""
     plans: list[str] = []
-    parts: list[Part] = []
-    for event in events:
-        if event.kind == "system_thinking":
-            if event.opens or not plans:
-                plans.append("")
-            plans[-1] += event.text
-        elif event.opens or not parts:
-            parts.append(Part(kind=event.kind, text=event.text))
+    parts: list[tuple[PartKind, str]] = []
+    for kind, text, opens in pieces:
+        if kind == "system_thinking":
+            if opens or not plans:
+                plans.append(text)
+            else:
+                plans[-1] += text
+        elif opens or not parts:
+            parts.append((kind, text))
         else:
-            parts[-1] = Part(kind=event.kind, text=parts[-1].text + event.text)
+            parts[-1] = (kind, parts[-1][1] + text)
     return Turn(
-        id=turn_id, speaker=speaker, system_thinking="\n\n".join(plans) or None, parts=merge_parts(tuple(parts))
+        id=turn_id,
+        speaker=speaker,
+        system_thinking="\n\n".join(plans) or None,
+        parts=merge_parts(tuple(Part(kind=kind, text=text) for kind, text in parts)),
     )
 
 
@@ -113,7 +118,7 @@ def _refuse_marks(text: str, *, ends_turn: bool) -> None:
     for opener in OPENERS.finditer(text):
         found = match(text if ends_turn else text + "<", opener.start(), final=False)
         whole = found if not isinstance(found, More) else match(text, opener.start(), final=True)
-        cut = isinstance(found, Plain) and not ends_turn and found.cut_at == len(text)
+        cut = isinstance(found, Plain) and not ends_turn and found.cut == len(text) - opener.start()
         if isinstance(whole, Mark) or cut or (isinstance(found, More) and found.likely):
             near = text[opener.start() : opener.start() + 24]
             raise TagError(
