@@ -1,6 +1,7 @@
 """Stage `data`: dialogues become samples and prompts. Gold and teacher's work go through one builder, each marked."""
 
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 from her.cli.loop import gain
@@ -9,7 +10,7 @@ from her.data import Left, SampleRule, Splitter, places, prompt, sample
 from her.errors import InputError
 from her.schema import Dialogue, HistoryPolicy, Record, RLPrompt, SFTSample
 from her.stage import Finished, Outcome, Progress
-from her.store import read_jsonl, stream_jsonl, write_jsonl
+from her.store import Together, read_jsonl, stream_jsonl
 from her.story import load_gold, story_path
 
 ROOMS = ("schema", "renderers", "data", "story", "cli/loop/data")
@@ -39,26 +40,28 @@ def stage(loop: Loop) -> Finished:
     def work(folder: Path, progress: Progress) -> Outcome:
         progress(0, 1, "samples and prompts")
         rule = SampleRule(history_policy=settings.history_policy, system_thinking=settings.system_thinking)
-        samples, prompts, left = list[SFTSample](), list[RLPrompt](), Counter[str]()
-        for dialogue in (*(load_gold() if settings.gold else ()), *stream_jsonl(made, Dialogue)):
-            split = settings.splits(dialogue)
-            for place in places(dialogue):
-                made_sample, made_prompt = sample(place, rule, split=split), prompt(place, rule, split=split)
-                if isinstance(made_sample, Left):
-                    left[made_sample.reason] += 1
-                else:
-                    samples.append(made_sample)
-                if isinstance(made_prompt, RLPrompt):
-                    prompts.append(made_prompt)
-        if not any(s.split == "train" for s in samples) or not any(p.split == "test" for p in prompts):
-            have = Counter(p.split for p in prompts)
-            raise InputError(
-                f"{len(prompts)} turns fell into the splits {dict(have)}: both train and test are needed; set "
-                "`splits.test_groups` in the recipe, or take more of the text (`synth.chapters`, `synth.max_scenes`)"
-            )
-        write_jsonl(folder / "sft.jsonl", samples)
-        write_jsonl(folder / "rl.jsonl", prompts)
-        return Outcome(outputs=("sft.jsonl", "rl.jsonl"), kept=len(samples), rejected=dict(left))
+        left, learnt, asked = Counter[str](), Counter[str](), Counter[str]()
+        with Together() as files:
+            samples, prompts = files.open(folder / "sft.jsonl"), files.open(folder / "rl.jsonl")
+            for dialogue in chain(load_gold() if settings.gold else (), stream_jsonl(made, Dialogue)):
+                split = settings.splits(dialogue)
+                for place in places(dialogue):
+                    made_sample, made_prompt = sample(place, rule, split=split), prompt(place, rule, split=split)
+                    if isinstance(made_sample, Left):
+                        left[made_sample.reason] += 1
+                    else:
+                        samples.write(made_sample)
+                        learnt[split] += 1
+                    if isinstance(made_prompt, RLPrompt):
+                        prompts.write(made_prompt)
+                        asked[split] += 1
+            if not learnt["train"] or not asked["test"]:
+                raise InputError(
+                    f"{asked.total()} turns fell into the splits {dict(asked)}: both train and test are needed; "
+                    "set `splits.test_groups` in the recipe, or take more of the text (`synth.chapters`, "
+                    "`synth.max_scenes`)"
+                )
+        return Outcome(outputs=("sft.jsonl", "rl.jsonl"), kept=samples.count, rejected=dict(left))
 
     return loop.do(
         "data",
