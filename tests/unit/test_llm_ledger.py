@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from her.llm import (
     ScriptedModel,
     ScriptedReply,
 )
-from her.llm.ledger import ledger_key
+from her.llm.ledger import Paid, key_of, ledger_key
 from her.schema import Message
 
 
@@ -202,5 +203,56 @@ def test_a_full_disk_is_an_error_that_says_so_and_keeps_what_was_paid(tmp_path: 
             with pytest.raises(StoreError, match="free disk space"):
                 await LedgerModel(ScriptedModel(["large " * 50_000]), ledger, stage="s").reply(asked("b"))
             assert ledger.tally("s").calls == 1
+
+    asyncio.run(call())
+
+
+def test_a_ledger_of_the_first_version_is_completed_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    with sqlite3.connect(path) as db:
+        db.executescript(_FIRST)
+    db.close()
+    with Ledger(path) as ledger:
+        assert ledger.get("k") == '{"a":1}'
+        assert ledger.tally("s").calls == 1
+        assert ledger.dead_letters() == ()
+        ledger.bury(stage="s", fingerprint="f", request="{}", reason="refused", error="no", attempts=1)
+        assert [d.reason for d in ledger.dead_letters("s")] == ["refused"]
+
+
+_FIRST = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE answer (
+    key TEXT PRIMARY KEY, stage TEXT NOT NULL, fingerprint TEXT NOT NULL, request TEXT NOT NULL, answer TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, seconds REAL NOT NULL, written REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX answer_stage ON answer (stage);
+PRAGMA application_id = 1212502577;
+PRAGMA user_version = 1;
+INSERT INTO answer VALUES ('k', 's', 'f', '{}', '{"a":1}', 1, 2, 0.5, 0);
+"""
+
+
+def test_a_call_with_an_answer_is_not_dead_and_a_dead_one_that_is_answered_lives(tmp_path: Path) -> None:
+    key = key_of(stage="s", fingerprint="f", request="{}")
+    paid = Paid(stage="s", fingerprint="f", request="{}", answer='"a"')
+    with Ledger(tmp_path / "l") as ledger:
+        bury = partial(ledger.bury, stage="s", fingerprint="f", request="{}", reason="spent", error="e", attempts=6)
+        bury()
+        assert ledger.dead_letter(key) is not None
+        ledger.put(key, paid)
+        assert ledger.dead_letter(key) is None
+        bury()
+        assert ledger.dead_letters() == ()
+
+
+def test_a_damaged_answer_is_an_error_that_says_where(tmp_path: Path) -> None:
+    async def call() -> None:
+        with Ledger(tmp_path / "l") as ledger:
+            model = LedgerModel(ScriptedModel(["x"]), ledger, stage="s")
+            await model.reply(asked("hi"))
+            ledger._db.execute("UPDATE answer SET answer = '{torn'")
+            with pytest.raises(StoreError, match="damaged"):
+                await model.reply(asked("hi"))
 
     asyncio.run(call())

@@ -60,6 +60,7 @@ def _checked(url: str) -> str:
     try:
         parts = urlsplit(url)
         named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        named = named and "://" not in parts.path  # two URLs with something else than a comma between
     except ValueError as e:
         raise ModelNameError("the URL of an endpoint is malformed; write it like https://host:port/v1") from e
     if parts.username or parts.password or parts.query or parts.fragment:

@@ -2,8 +2,9 @@
 
 Additive increase, multiplicative decrease (Jacobson 1988), as Data Designer and Inspect do it for model endpoints: the
 limit doubles with each round of answers until the first refusal, falls by a quarter once for each burst of refusals,
-and then grows by one for every 25 clean answers. A pure state: the clock is handed in, so the same events give the
-same limits. Faults of a server that are no refusal (5xx, silence) neither raise nor lower it.
+and then grows by one for every 25 clean answers. For a minute it stays below the limit that was refused, for every
+refusal costs a pause. A pure state: the clock is handed in, so the same events give the same limits. Faults of a server
+that are no refusal (5xx, silence) neither raise nor lower it.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ CEILING = 256
 CUT = 0.75
 CLEAN_PER_STEP = 25
 COOLDOWN_S = 2.0
+MEMORY_S = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,6 +32,9 @@ class Admission:
     cuts: int = 0
     _doubling: bool = True
     _clean: int = 0
+    _refused: int = CEILING + 1
+    """The limit that was refused last."""
+    _forgets_at: float = 0.0
 
     def room(self, now: float) -> bool:
         """May one more go?"""
@@ -51,15 +56,18 @@ class Admission:
             self._doubling, self._clean = False, 0
             if burst == self.cuts:
                 self.cuts += 1
+                self._refused, self._forgets_at = self.limit, now + MEMORY_S
                 self.limit = max(FLOOR, int(self.limit * CUT))
         elif ended == "clean" and used:
-            self._grow()
+            self._grow(now)
 
     def restart(self) -> None:
         """The endpoint was away: one call finds out whether it is back, and doubling goes on from there."""
         self.limit, self._doubling, self._clean = FLOOR, True, 0
 
-    def _grow(self) -> None:
+    def _grow(self, now: float) -> None:
+        if self.limit + 1 >= self._refused and now < self._forgets_at:
+            return
         if not self._doubling:
             self._clean += 1
             if self._clean < CLEAN_PER_STEP:

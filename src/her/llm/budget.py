@@ -37,6 +37,7 @@ class Budget:
         self.spent_usd = 0.0
         self._held_usd = 0.0
         self._holding = 0
+        self._over = False
         self._waiting: list[asyncio.Future[None]] = []
         self._counted: set[str] = set()
 
@@ -52,11 +53,13 @@ class Budget:
         self.spent_usd += spent_usd
 
     async def hold(self, price: Price, request: Request) -> float:
-        """Set the most that a call may cost aside and return it, in USD. Waits while calls under way may turn out
-        cheap enough; raises BudgetError when there is nothing to wait for."""
+        """Set the most that a call may cost aside and return it, in USD. Waits while calls are under way: they may
+        turn out cheap enough, and a run that ends before them loses what they cost. Then raises BudgetError."""
         usd = cost_usd(price, dearest(request))
-        while self.spent_usd + self._held_usd + usd > self.usd:
-            if self._holding == 0 or self.spent_usd + usd > self.usd:
+        while self._over or self.spent_usd + self._held_usd + usd > self.usd:
+            if self._over or self._holding == 0:
+                # Whoever comes after the first who found no room must not be let go: the run is about to end.
+                self._over = True
                 raise BudgetError(
                     f"the next call may cost {usd:.4f} USD, and {self.spent_usd:.4f} of {self.usd:g} USD are spent; "
                     "raise the budget and run the same again: what was paid is kept"

@@ -166,7 +166,7 @@ class EndpointModel:
         return build(call.request, self._model, without=call.without, streaming=streaming)
 
     def _own(self, reply: Reply, call: _Call) -> Reply:
-        """The reply without what only our asking brought: a repeated opening, a fence around what was asked in words."""
+        """The reply without what our way of asking brought: a repeated opening, a fence around JSON."""
         call.usage = reply.usage
         text = reply.text.removeprefix(call.request.prefill)
         if in_words(call.request, without=call.without):
