@@ -10,6 +10,7 @@ from her.errors import DeadLetterError, InputError
 from her.llm import Delta, Reply, Request
 from her.schema import Book, Span
 from her.synthesis import SynthConfig, book_of, synthesize
+from her.synthesis.book import must_speak
 from her.synthesis.chunks import chunks
 from her.synthesis.estimate import tokens
 from her.synthesis.locate import Stream
@@ -283,6 +284,26 @@ def test_furniture_reaches_neither_request_nor_speech() -> None:
     assert book.text == torn
     for spans in found.pieces.values():
         assert all(0 <= s.start < s.end <= len(torn) for s in spans)
+
+
+def test_speech_set_off_by_dashes_is_read_by_a_teacher() -> None:
+    text = "La barca\n\nCapítulo 1\n\nAna miraba el mar gris con Juan, que era viejo y no decía nada desde ayer.\n\n"
+    text += "—¿Está lista la barca? —preguntó Ana.\n\n—Lo está desde el alba —dijo Juan.\n\n—Entonces, vámonos.\n"
+    turns = [
+        say("Ana", "¿Está lista la barca?"),
+        say("Juan", "Lo está desde el alba"),
+        say("Ana", "Entonces, vámonos."),
+    ]
+    book = book_of(text, stem="barca")
+    must_speak(book, where="barca")
+    scenario = "Ana mira el mar gris con Juan, que es viejo y no dice nada desde ayer."
+    found = run(Reader(plots(*turns, scenario=scenario)), book=book)
+    assert [t.speech() for t in found.dialogues[0].turns] == [
+        "¿Está lista la barca?",
+        "Lo está desde el alba",
+        "Entonces, vámonos.",
+    ]
+    assert [text[s.start : s.end] for s in found.pieces["barca.c01.k01.s01/t001"]] == ["Lo está desde el alba"]
 
 
 def test_max_scenes_reads_no_more_chunks_than_it_needs() -> None:

@@ -7,11 +7,12 @@ that such answers were measured to have. Refused answers, which are asked for ag
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from her.errors import InputError
 from her.llm import Delta, Reply, Request, Usage
-from her.schema import Book, Record
+from her.schema import Book, Chapter, Record
 from her.synthesis.aliases import discover
 from her.synthesis.chunks import Chunk, chunks
 from her.synthesis.curated import Curated
@@ -28,6 +29,8 @@ _FENCED = re.compile(r"^==== (\w+) ====\n(.*)\n==== \1 ====", re.DOTALL | re.MUL
 _SHORT, _LONG = 25, 600
 """Tokens of a bounded and of a free answer: means of the embedded teacher, and the paper's mean system thinking."""
 _SENTENCE = "Nobody can say what is so before it has been read. "
+_ENOUGH = 1500
+"""Utterances of a book that are rehearsed: a novel of ordinary length, and seconds of work."""
 _PER_MESSAGE = 4
 """Tokens by which chat templates part messages."""
 
@@ -46,6 +49,8 @@ class Plan(Record):
 
     title: str
     chapters: int
+    sampled: int
+    """Chapters that were rehearsed; where these are fewer, the counts below are scaled by utterances."""
     chunks: int
     scenes: int
     turns: int
@@ -59,40 +64,66 @@ class Plan(Record):
 
 
 async def rehearse(source: Book | Curated, config: SynthConfig) -> Plan:
-    """Count what `synthesize` would ask. Raises InputError as it does."""
+    """Count what `synthesize` would ask; of a long book, by a sample of its chapters. Raises InputError as it does."""
     book = source.book if isinstance(source, Curated) else source
     chapters = chosen(book, config.chapters)
-    said = [] if isinstance(source, Curated) else readings(book, config)
     once = config.model_copy(update={"retries": 0, "tell_faults": False})
+    said: list[tuple[str, str]] = []
+    share, sampled, count = 1.0, len(chapters), 0
+    if not isinstance(source, Curated):
+        told = Told.of(Prose.of(book))
+        if not _utterances(told, chapters):
+            raise InputError(
+                f"{book.title}: a plan is made from what rules find, and they find no conversation in the chosen "
+                "chapters; choose others with --chapters, or go without a plan"
+            )
+        sample = _sample(told, chapters) if config.max_scenes is None else chapters
+        share = _utterances(told, sample) / _utterances(told, chapters)
+        sampled = len(sample)
+        count = sum(len(chunks(told.prose, c, budget=config.chunk_tokens)) for c in chapters)
+        said = _readings(told, sample, budget=config.chunk_tokens)
+        once = once.model_copy(update={"chapters": ",".join(str(c.number) for c in sample)})
     result = await synthesize(source, teacher=Rehearsal(dict(said)), config=once)
     report = result.report
     return Plan(
         title=result.title,
         chapters=len(chapters),
-        chunks=len(said),
-        scenes=report.scenes,
-        turns=report.turns,
+        sampled=sampled,
+        chunks=count,
+        scenes=round(report.scenes / share),
+        turns=round(report.turns / share),
         stages=tuple(
             StagePlan(
                 stage=stage,
-                calls=calls,
-                prompt_tokens=report.prompt_tokens.get(stage, 0),
-                completion_tokens=report.completion_tokens.get(stage, 0),
+                calls=round(calls / share),
+                prompt_tokens=round(report.prompt_tokens.get(stage, 0) / share),
+                completion_tokens=round(report.completion_tokens.get(stage, 0) / share),
             )
             for stage, calls in report.calls.items()
         ),
     )
 
 
+def _sample(told: Told, chapters: Sequence[Chapter]) -> Sequence[Chapter]:
+    """Chapters in even steps that hold about `_ENOUGH` utterances; all of them where there are no more."""
+    step = -(-_utterances(told, chapters) // _ENOUGH)
+    sample = chapters[step // 2 :: step] if step > 1 else chapters
+    return sample if _utterances(told, sample) else chapters
+
+
+def _utterances(told: Told, chapters: Sequence[Chapter]) -> int:
+    return sum(len(s.utterances) for c in chapters for s in told.scenes[c.number])
+
+
 def readings(book: Book, config: SynthConfig) -> list[tuple[str, str]]:
     """Each chunk of the chosen chapters as it is shown, and what a teacher may say of it: what rules find in it."""
-    told = Told.of(Prose.of(book))
+    return _readings(Told.of(Prose.of(book)), chosen(book, config.chapters), budget=config.chunk_tokens)
+
+
+def _readings(told: Told, chapters: Sequence[Chapter], *, budget: int) -> list[tuple[str, str]]:
     roster = discover(told.text())
-    return [
-        (k.shown(told.prose), _reading(told, k, roster))
-        for c in chosen(book, config.chapters)
-        for k in chunks(told.prose, c, budget=config.chunk_tokens)
-    ]
+    stretches = [k for c in chapters for k in chunks(told.prose, c, budget=budget)]
+    return [(k.shown(told.prose), _reading(told, k, roster)) for k in stretches]
 
 
 def _reading(told: Told, chunk: Chunk, roster: Roster) -> str:

@@ -56,6 +56,8 @@ def _table(plans: list[Plan], *, known: Price | None, teacher: str, retries: int
         sum(getattr(s, name) for s in stages.values()) for name in ("calls", "prompt_tokens", "completion_tokens")
     )
     yield f"{'all':<18}{calls:>8}{read:>14}{written:>16}  {_money(list(stages.values()), known)}"
+    if (sampled := sum(p.sampled for p in plans)) < sums[0]:
+        yield f"Rehearsed on {sampled} chapters, in even steps, and scaled by what is said in all of them."
     yield (
         "An estimate: every request was made and none sent; tokens are counted from characters, answers are taken to "
         f"be of usual length, and refused answers, asked for again up to {retries} times, are not counted."
