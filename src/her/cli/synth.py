@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from her.cli.synth_check import check
+
 SOURCE = "<source>"
 """The default's own name. Nobody types it."""
 
@@ -127,3 +129,6 @@ def synth(
     board.say((root / "synth" / "report.md").read_text(encoding="utf-8"))
     board.say(f"report:    {page}")
     board.say(f"dialogues: {gains.made(loop)}")
+
+
+app.command()(check)
