@@ -23,7 +23,8 @@ class SourceGroup(TyperGroup):
 
     # Contexts are typer's own in one version and click's in another, so they are not named here.
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, args if args and args[0] in self.commands else [self.default, *args])
+        ours = bool(args) and args[0] in self.commands and args[0] != self.default
+        return super().parse_args(ctx, args if ours else [self.default, *args])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
