@@ -12,10 +12,11 @@ import asyncio
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 from faults import FAULTS, PASSING, Exchange, sound
 
@@ -67,10 +68,16 @@ class Served:
 
     about: str
     """The last message of the user."""
-    attempts: int = 0
+    seed: int
+    asked_at: list[float] = field(default_factory=list)
+    """`time.monotonic()` of every attempt."""
     faults: list[str] = field(default_factory=list)
     whole: int = 0
     """Sound answers that were sent to their end, to a client that had not gone: calls that were paid for."""
+
+    @property
+    def attempts(self) -> int:
+        return len(self.asked_at)
 
 
 def text_of(messages: Sequence[dict[str, str]]) -> str:
@@ -149,16 +156,18 @@ class FaultyUpstream:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
             try:
-                served = await self._answer(body, asked["messages"][-1]["content"], exchange)
+                served = await self._answer(body, asked, exchange)
                 served.whole += not exchange.spoilt and not reader.at_eof()
             finally:
                 self._at_once -= 1
 
-    async def _answer(self, body: bytes, about: str, exchange: Exchange) -> Served:
+    async def _answer(self, body: bytes, asked: dict[str, Any], exchange: Exchange) -> Served:
         digest = hashlib.sha256(body).hexdigest()
-        served = self.served.setdefault(digest, Served(about=about))
+        served = self.served.setdefault(
+            digest, Served(about=asked["messages"][-1]["content"], seed=asked.get("seed", 0))
+        )
         name = self.plan.fault(digest, served.attempts)
-        served.attempts += 1
+        served.asked_at.append(time.monotonic())
         if name is not None:
             served.faults.append(name)
         if self._delay_s:

@@ -46,9 +46,9 @@ def items(count: int) -> list[Item]:
 
 
 async def work(
-    todo: Sequence[Item], model: ChatModel, *, concurrency: int, told: Callable[[str], None] | None = None
+    todo: Sequence[Item], model: ChatModel, *, concurrency: int, told: Callable[[Request], None] | None = None
 ) -> list[Kept | Lost]:
-    """One outcome for each item, in order. `told` hears of each reply once it is acknowledged."""
+    """One outcome for each item, in order. `told` hears of each request whose reply is acknowledged."""
     room = asyncio.Semaphore(concurrency)
 
     async def one(item: Item) -> Kept | Lost:
@@ -65,9 +65,11 @@ async def work(
     return list(await asyncio.gather(*(one(item) for item in todo)))
 
 
-def export(outcomes: Sequence[Kept | Lost], folder: Path) -> None:
-    """`kept.jsonl` and `lost.jsonl`."""
+def export(outcomes: Sequence[Kept | Lost], folder: Path, *, halfway: Callable[[], None] | None = None) -> None:
+    """`kept.jsonl` and `lost.jsonl`; `halfway` is called between the two."""
     write_jsonl(folder / "kept.jsonl", [o for o in outcomes if isinstance(o, Kept)])
+    if halfway is not None:
+        halfway()
     write_jsonl(folder / "lost.jsonl", [o for o in outcomes if isinstance(o, Lost)])
 
 
@@ -76,7 +78,7 @@ def exported(folder: Path) -> bytes:
     return (folder / "kept.jsonl").read_bytes() + b"--\n" + (folder / "lost.jsonl").read_bytes()
 
 
-async def _ask(model: ChatModel, text: str, told: Callable[[str], None] | None) -> str | None:
+async def _ask(model: ChatModel, text: str, told: Callable[[Request], None] | None) -> str | None:
     for sample in range(SAMPLES):
         request = Request(
             messages=(Message(role="user", content=text),),
@@ -87,7 +89,7 @@ async def _ask(model: ChatModel, text: str, told: Callable[[str], None] | None) 
         )
         reply = await model.reply(request)
         if told is not None:
-            told(f"{sample} {text}")
+            told(request)
         said = read(reply)
         if said is not None:
             return said

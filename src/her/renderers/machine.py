@@ -21,10 +21,10 @@ Events depend on the text alone, never on how it was cut into chunks (eager or n
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from her.renderers.marks import Mark, More, has_rare, match, opener
+from her.renderers.name_prefix import name_prefix
 from her.schema import Record
 
 _RUN = 24
@@ -61,22 +61,12 @@ class _Held:
     text: str
 
 
-@lru_cache(maxsize=256)
-def _name_pattern(speaker: str) -> re.Pattern[str]:
-    return re.compile(
-        rf"\s*(?P<mark>\*\*|\*|_|\")?(?P<name>{re.escape(speaker)})(?P=mark)?\s*:(?P<mark2>\*\*|\*|_|\")?(?:\s+|$)",
-        re.IGNORECASE,
-    )
-
-
 class Machine:
     """Feed it text; it returns what has become certain. `close` returns the rest."""
 
     def __init__(self, *, speaker: str, prefill: str = "", eager: bool = False) -> None:
         self.repairs: list[Repair] = []
-        self._name = _name_pattern(speaker)
-        self._speaker = speaker
-        self._name_limit = 2 * len(speaker) + 16
+        self._name = name_prefix(speaker)
         self._eager = eager
         self._offset = -len(prefill)
         """Position of `_text[0]` in the text, prefill not counted."""
@@ -323,30 +313,22 @@ class Machine:
         if self._lead is None or self._stack:
             return
         lead = self._lead.lstrip()
-        if not lead or (not ends and len(lead) < self._name_limit and not self._certain(lead)):
-            return
-        found = self._name.match(lead)
-        if found and not ends and found.end() == len(lead) and len(lead) < self._name_limit:
+        found = self._name.find(lead, ends=ends) if lead else None
+        if found is None:
             return
         self._lead = None
-        if found:
+        if found.length:
             self._named = True
             if self._body():
                 self._repair("late_name", self._lead_at)
-            elif found.group("name") != self._speaker or not lead.startswith(f"{self._speaker}:"):
+            elif not found.canonical:
                 self._repair("name_style", self._lead_at)
             self._live = self._live or self._eager
             if self._live:
                 self._release()
-            lead = lead[found.end() :]
+            lead = lead[found.length :]
         if lead:
             self._speak(lead, self._lead_at)
-
-    def _certain(self, lead: str) -> bool:
-        """Is it already plain that `lead` does or does not begin with the name?"""
-        return self._name.match(lead + "x") is not None or (
-            not f"{self._speaker}:".lower().startswith(lead.lower().lstrip('*_"')) and ":" in lead
-        )
 
     def _body(self) -> bool:
         return bool(self._seen & {"thought", "action", "speech"} or self._held)
