@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from her.cli.data import app
 from her.errors import InputError
 from her.schema import SFTSample
-from her.store import read_jsonl
+from her.store import read_jsonl, sha256_file
 
 ROOT = Path(__file__).parents[2]
 SYSTEM = "You are Anna from The Mill.\n===Anna's Profile===\nA miller.\n===Current Scenario===\nA mill."
@@ -118,3 +118,29 @@ def test_memory_does_not_grow_with_the_data() -> None:
     growth, marks = done.stdout.split()
     assert int(marks) == 12
     assert int(growth) < 512
+
+
+def test_a_killed_build_leaves_nothing_that_matters(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from bench.memory import make\n"
+        "from her.data.account import BuildConfig; from her.data.build import build\n"
+        "from her.store import write_jsonl\n"
+        "folder, deadly = Path(sys.argv[1]), int(sys.argv[2])\n"
+        "write_jsonl(folder / 'd.jsonl', (make(k, 1) for k in range(60)))\n"
+        "def watch(done, total, note):\n"
+        "    if deadly and total and done == deadly: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "build([folder / 'd.jsonl'], out=folder / 'b', config=BuildConfig(), progress=watch)\n"
+    )
+
+    def go(name: str, deadly: int) -> int:
+        (tmp_path / name).mkdir(exist_ok=True)
+        words = [sys.executable, "-c", code, str(tmp_path / name), str(deadly)]
+        return subprocess.run(words, check=False, cwd=ROOT).returncode
+
+    assert go("whole", 0) == 0
+    assert go("killed", 40) == -9
+    left = [p.name for p in (tmp_path / "killed" / "b").iterdir()]
+    assert left
+    assert all(name.startswith(".") for name in left)
+    assert go("killed", 0) == 0
+    assert sha256_file(tmp_path / "killed") == sha256_file(tmp_path / "whole")

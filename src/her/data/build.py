@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from her import __version__
 from her.data.account import DIALOGUES, MANIFEST, OWN, BuildConfig, Built, Rejected
 from her.data.hold_out import HeldOut, HoldOut
-from her.data.register import Register
+from her.data.register import Register, sweep
 from her.data.shelves import Shelves
 from her.data.survey import Survey
 from her.errors import InputError
@@ -61,7 +61,7 @@ def _build(
     tokenizer_name: str | None,
     progress: Progress | None,
 ) -> Built:
-    with Register(out) as register, Together() as files:
+    with Register(out / MANIFEST) as register, Together() as files:
         hold_out = HoldOut(register.db)
         kept = tuple(hold_out.add(path) for path in hold_outs)
         survey = Survey(register, hold_out, seed=config.seed, gain=config.gain)
@@ -115,9 +115,11 @@ def read_built(folder: Path) -> Built:
 
 
 def _refuse_foreign(out: Path) -> None:
-    """A folder with anything in it that no build writes belongs to someone else."""
+    """A folder with a file in it that no build writes belongs to someone else. What a killed build left is removed."""
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; name a folder")
-    foreign = sorted(p.name for p in out.iterdir() if p.is_file() and p.name not in OWN) if out.is_dir() else []
-    if foreign:
+    if not out.is_dir():
+        return
+    sweep(out, OWN)
+    if foreign := sorted(p.name for p in out.iterdir() if p.is_file() and p.name not in OWN):
         raise InputError(f"--out {out} holds {foreign[0]!r}, which no build wrote; choose another folder")

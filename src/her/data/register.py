@@ -3,9 +3,10 @@
 A small SQLite file beside the output, gone when the work ends. Owns no meaning: names, groups and places in files.
 """
 
+import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -15,9 +16,10 @@ _CACHE_KIB = 1024
 class Register:
     """Ids that were seen, and items waiting in groups. A context: the file is removed at the end, come what may."""
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._home = tempfile.TemporaryDirectory(dir=folder, prefix=".register.")
+    def __init__(self, beside: Path) -> None:
+        """A register for the work that ends in the file `beside`."""
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        self._home = tempfile.TemporaryDirectory(dir=beside.parent, prefix=f".{beside.name}.")
         self.db = sqlite3.connect(Path(self._home.name) / "register.sqlite", isolation_level=None)
         self.db.execute("PRAGMA journal_mode = OFF")
         self.db.execute("PRAGMA synchronous = OFF")
@@ -57,3 +59,14 @@ class Register:
             items.append((offset, number))
         if name is not None:
             yield name, items
+
+
+def sweep(folder: Path, names: Iterable[str]) -> None:
+    """Remove what a killed process left of the work on these files (as `glob` names them): their unfinished selves, and
+    its register."""
+    for name in names:
+        for left in folder.glob(f".{name}.*"):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)

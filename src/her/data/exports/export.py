@@ -8,14 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, get_args
 
-from her.data.account import CONTAMINATION, DIALOGUES, HELD_OUT, MANIFEST, SAMPLES, USES, Assigned, Built
+from her.data.account import CONTAMINATION, DIALOGUES, HELD_OUT, MANIFEST, OWN, SAMPLES, USES, Assigned, Built
 from her.data.build import read_built
 from her.data.exports import her_dataset
 from her.data.exports.card import card
 from her.data.exports.chats import SHAPES
 from her.data.exports.parquet import write_parquet
 from her.data.purposes import SPLITS, Purpose
-from her.data.register import Register
+from her.data.register import Register, sweep
 from her.errors import InputError
 from her.schema import Dialogue, Record, RLPrompt, SFTSample
 from her.store import Growing, Together, sha256_file, stream_jsonl
@@ -44,6 +44,7 @@ def export(folder: Path, *, format: Format, out: Path) -> Exported:
         if not (folder / name).is_file() or sha256_file(folder / name) != sha256:
             raise InputError(f"{folder / name} is not what {MANIFEST} says; build it again")
     new = not out.exists()
+    sweep(out, (*OWN, *(name.replace(".jsonl", ".parquet") for name in OWN), "HER_dataset_*", CARD))
     try:
         return _export(folder, built, format=format, out=out)
     except BaseException:
@@ -55,7 +56,7 @@ def export(folder: Path, *, format: Format, out: Path) -> Exported:
 
 def _export(folder: Path, built: Built, *, format: Format, out: Path) -> Exported:
     left: dict[str, int] = {}
-    with Register(out) as register, Together() as files:
+    with Register(out / CARD) as register, Together() as files:
         if format == "her":
             written, accounts = _her(folder, built, out=out, files=files)
             if accounts:

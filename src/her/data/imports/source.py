@@ -6,6 +6,7 @@ grow with the file where it is JSON Lines; a CoSER book is read whole, one at a 
 
 from collections import Counter
 from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -15,7 +16,7 @@ from her import __version__
 from her.data.imports import chats, her_dataset
 from her.data.imports.markup import Markup, Mended
 from her.data.imports.rows import Rows, row_id
-from her.data.register import Register
+from her.data.register import Register, sweep
 from her.errors import InputError, TagError
 from her.renderers import render_turn
 from her.renderers.coser_json import Unread, read_book, read_case, slug_of, stated, title_of, words
@@ -27,6 +28,8 @@ Format = Literal["coser", "coser-raw", "her", "sharegpt", "messages"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 KNOWN_LICENCES: dict[Format, str] = {"her": "Apache-2.0"}
 """What a format's own publisher states. CoSER's repository states none."""
+BESIDE = (".books.jsonl", ".plots.jsonl", ".refused.jsonl", ".source.json")
+"""What stands beside the dialogues."""
 Found = Book | Plot | Dialogue | Unread | Mended
 
 
@@ -79,11 +82,10 @@ def import_dialogues(
         raise InputError(f"--out {out} must be a .jsonl file")
     licence = licence or KNOWN_LICENCES.get(format)
     refused, repairs = Counter[str](), Counter[str]()
-    with Register(out.parent) as register, Together() as files:
-        dialogues = files.open(out)
-        books = files.open(out.with_suffix(".books.jsonl"))
-        plots = files.open(out.with_suffix(".plots.jsonl"))
-        refusals = files.open(out.with_suffix(".refused.jsonl"))
+    paths = [out, *(out.with_suffix(suffix) for suffix in BESIDE)]
+    sweep(out.parent, (escape(p.name) for p in paths))
+    with Register(out) as register, Together() as files:
+        dialogues, books, plots, refusals, account = (files.open(p) for p in paths)
         for name, line, found in _found(path, format=format, register=register, markup=markup):
             if isinstance(found, Mended):
                 repairs.update(found.kinds)
@@ -113,7 +115,7 @@ def import_dialogues(
             refused=dict(sorted(refused.items())),
             repairs=dict(sorted(repairs.items())),
         )
-        files.open(out.with_suffix(".source.json")).write_json(made.model_dump(mode="json"))
+        account.write_json(made.model_dump(mode="json"))
     return made
 
 
