@@ -5,8 +5,8 @@ Owns the cutting of sentences and the leaving out of quoted words. Knows no char
 # ruff: noqa: RUF001  (typographic marks are what is read here)
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from her.synthesis.wording import sentences
 
@@ -35,9 +35,10 @@ def split(text: str) -> tuple[Sentence, ...]:
     return tuple(found)
 
 
-def whole_sentences(text: str) -> Sequence[str]:
+@lru_cache(maxsize=4096)
+def whole_sentences(text: str) -> tuple[str, ...]:
     """The sentences of a text as they stand."""
-    return [text[a:b] for a, b in sentences(text)]
+    return tuple(text[a:b] for a, b in sentences(text))
 
 
 def unquoted(text: str) -> str:

@@ -12,6 +12,7 @@ is no source: the later turn may only take up what it heard.
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from her.schema import Flag
@@ -90,9 +91,11 @@ def _between(place: Standpoint, secret: Hidden) -> str:
 
 def _shared(place: Standpoint, mine: str, theirs: str, *, known: str, least: int) -> Sequence[str]:
     """The evidence that two sentences share and the known text lacks; empty where it is too little."""
-    cast = {root(w) for f in (place.me, *place.others) for form in (f.name, *f.forms) for w in words(form)}
+    cast = {r for f in (place.me, *place.others) for r in f.roots}
     unknown = (roots(mine) & roots(theirs)) - roots(known) - cast - COMMON
     numbers = (_numbers(mine) & _numbers(theirs)) - _numbers(known)
+    if not unknown and not numbers:
+        return []
     names = [n for n in _names(mine, theirs) if root(n.lower()) in unknown]
     neighbours = {(a, b) for a, b in _pairs(mine) & _pairs(theirs) if a in unknown and b in unknown}
     weight = len(unknown) + len(neighbours) + _NEEDED * (len(numbers) + len(names))
@@ -101,25 +104,28 @@ def _shared(place: Standpoint, mine: str, theirs: str, *, known: str, least: int
     return [*sorted(numbers), *sorted(unknown)] if weight >= least else []
 
 
-def _names(mine: str, theirs: str) -> set[str]:
+def _names(mine: str, theirs: str) -> frozenset[str]:
     """Words capitalised in both, and in one of them not only because a sentence begins there."""
     return (_capitals(mine, 0) & _capitals(theirs, 1)) | (_capitals(mine, 1) & _capitals(theirs, 0))
 
 
-def _capitals(text: str, begin: int) -> set[str]:
+@lru_cache(maxsize=4096)
+def _capitals(text: str, begin: int) -> frozenset[str]:
     row = [re.sub("['’]s$", "", w) for w in _WORD.findall(text)[begin:]]
-    return {w for w in row if w[0].isupper() and len(w) > 2 and not _CALENDAR.fullmatch(w)}
+    return frozenset(w for w in row if w[0].isupper() and len(w) > 2 and not _CALENDAR.fullmatch(w))
 
 
-def _numbers(text: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def _numbers(text: str) -> frozenset[str]:
     digits = {m.replace(",", "") for m in _NUMBER.findall(text)}
-    return digits | {m.lower() for m in _COUNT.findall(text)} | set(_HAN_NUMBER.findall(text))
+    return frozenset(digits | {m.lower() for m in _COUNT.findall(text)} | set(_HAN_NUMBER.findall(text)))
 
 
-def _pairs(text: str) -> set[tuple[str, str]]:
+@lru_cache(maxsize=4096)
+def _pairs(text: str) -> frozenset[tuple[str, str]]:
     """Neighbours by their roots, the small words between them left out."""
     telling = (root(w) for w in words(text) if w not in STOPWORDS)
-    return set(pairwise(r for r in telling if r not in COMMON))
+    return frozenset(pairwise(r for r in telling if r not in COMMON))
 
 
 def _shared_han(mine: str, theirs: str, known: str) -> Sequence[str]:

@@ -14,10 +14,10 @@ from her.schema import Flag
 from her.synthesis.checks import third_person_thought
 from her.synthesis.checks.clauses import Sentence, split, whole_sentences
 from her.synthesis.checks.people import is_han
-from her.synthesis.checks.roots import COMMON, root, roots
+from her.synthesis.checks.roots import COMMON, roots
 from her.synthesis.checks.standpoint import Standpoint, flag
 from her.synthesis.lexicon import any_of
-from her.synthesis.wording import shares_run, words
+from her.synthesis.wording import shares_run
 
 KIND = "mind_reading"
 _RUN = 6
@@ -149,7 +149,7 @@ def _undoubted(sentence: Sentence) -> Iterator[str]:
 
 def _is_known(place: Standpoint, clause: str, subject: str) -> bool:
     """Was the substance of the claim shown to the speaker, or told on its card?"""
-    names = {root(w) for f in (*place.others, place.me) for form in f.forms for w in words(form)}
+    names = {r for f in (*place.others, place.me) for r in f.roots}
     content = roots(clause) - names - roots(subject) - COMMON
     return bool(content) and len(content & roots(place.known)) >= _GROUNDED * len(content)
 

@@ -6,9 +6,10 @@ Owns pronouns and forms of names for all checks. Knows no turn.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 from her.schema import Character
+from her.synthesis.checks.roots import root
 from her.synthesis.lexicon import any_of
 from her.synthesis.names import TITLES, Gender
 from her.synthesis.wording import words
@@ -32,6 +33,11 @@ class Figure:
     """Longest first. None of them is a form of another of the cast too."""
     gender: Gender
 
+    @property
+    def roots(self) -> frozenset[str]:
+        """The roots of all words of its names."""
+        return _roots(self.forms)
+
     def pattern(self) -> str:
         """A regular expression for any form, on word borders. `The pilot` is `the pilot` inside a sentence."""
         return _pattern(self.forms)
@@ -41,13 +47,18 @@ class Figure:
         return re.search(self.pattern(), text) is not None
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _pattern(forms: tuple[str, ...]) -> str:
     each = []
     for form in forms:
         spelt = re.sub(r"^[Tt]he\\? ", "[Tt]he ", re.escape(form))
         each.append(spelt if _HAN.search(form) else rf"(?<!\w){spelt}(?!\w)")
     return rf"(?:{'|'.join(each)})"
+
+
+@lru_cache(maxsize=4096)
+def _roots(forms: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(root(w) for form in forms for w in words(form))
 
 
 def figures(cast: Sequence[Character]) -> tuple[Figure, ...]:
