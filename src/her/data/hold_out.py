@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from her.data.account import Kept
-from her.data.imports.source import any_dialogues
+from her.data.imports.reading import any_dialogues
 from her.data.near import Likeness, NearTexts, sketch_of
 from her.data.titles import Titles
 from her.errors import InputError

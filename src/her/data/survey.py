@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from her.data.account import Source
+from her.data.beside import imported_beside, titles_beside
 from her.data.gains import GainGate, GainRule
 from her.data.hold_out import HeldOut, HoldOut
 from her.data.purposes import Group, Purpose, Shares, deals, group_of, purpose_of
 from her.data.register import Register
 from her.data.samples import places
 from her.errors import InputError
-from her.schema import Book, Dialogue, Provenance
+from her.schema import Dialogue, Provenance
 from her.stage import Progress
-from her.store import Line, lines, read_json, record_of, sha256_file, stream_jsonl
+from her.store import Line, lines, record_of, sha256_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,19 +159,6 @@ class Survey:
             line = Line(number=seq & ((1 << 40) - 1), offset=offset, data=file.readline())
         dialogue = record_of(line, Dialogue, path)
         return Seen(seq=seq, line=line, dialogue=dialogue, title=_title(dialogue, self._titles[number]))
-
-
-def titles_beside(path: Path) -> dict[str, str]:
-    """Titles by book id, where an import or a synthesis wrote `NAME.books.jsonl` beside its dialogues."""
-    books = path.with_suffix(".books.jsonl")
-    return {book.id: book.title for book in stream_jsonl(books, Book)} if books.is_file() else {}
-
-
-def imported_beside(path: Path) -> dict[str, str]:
-    """What an import wrote down beside its dialogues: the licence and the source, where it knew them."""
-    account = path.with_suffix(".source.json")
-    found = read_json(account) if account.is_file() else {}
-    return {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
 
 
 def _title(dialogue: Dialogue, titles: dict[str, str]) -> str | None:
