@@ -27,7 +27,7 @@ from her.evals.inspect.engine import Held, hold
 from her.llm import Ledger, LedgerModel, Reply, Request, ScriptedModel
 
 # Inspect and what it needs are not ours to keep warning-free.
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "default::DeprecationWarning")
 
 
 def engine(bench: Any, exam: Any, player: Any, log: Path, **changes: Any) -> Held:
