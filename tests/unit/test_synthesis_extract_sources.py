@@ -135,6 +135,15 @@ def test_entities_are_not_expanded(tmp_path: Path) -> None:
     assert "aaaa" not in book.text
 
 
+def test_tags_that_never_close_take_no_time(tmp_path: Path) -> None:
+    hostile = page("<a " * 300_000 + "<!--" * 1000 + f"2 < 3 {talk_html()}")
+    start = time.process_time()
+    book = read_source(epub(tmp_path / "x.epub", **{"OPS/one.xhtml": hostile}))
+    assert time.process_time() - start < 20
+    assert isinstance(book, Book)
+    assert "2 < 3" in book.text
+
+
 def test_a_shelf_gives_books_one_by_one_and_names_what_is_wrong(tmp_path: Path) -> None:
     good = {"text": novel("Chapter 1"), "title": "Boats / of: War", "licence": "CC0-1.0"}
     lines = [

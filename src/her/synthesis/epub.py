@@ -19,7 +19,7 @@ from urllib.parse import unquote
 from her.errors import InputError
 from her.schema import Book
 from her.synthesis.book import MOST_BYTES, book_of, must_speak
-from her.synthesis.epub_page import Elements, Links, Page
+from her.synthesis.epub_page import Elements, Links, Page, sound
 from her.synthesis.headings import Heading
 
 P = TypeVar("P", bound=HTMLParser)
@@ -121,7 +121,7 @@ class _Reader:
             text = data.decode(said[1].decode("ascii") if said else "utf-8-sig")
         except (LookupError, UnicodeDecodeError):
             text = data.decode("utf-8", "replace")
-        parser.feed(text)
+        parser.feed(sound(text))
         parser.close()
         return parser
 

@@ -42,9 +42,11 @@ _BRACKETED = re.compile(
 _MARK = re.compile(r"(?<=[^\s\[])\[(?:\d{1,3}|[A-Za-z*†‡])\]|(?<=[\w.,;:!?\"”’])[¹²³⁰⁴-⁹]+")
 _NUMBER = re.compile(r"[-–—|\[( ]*(\d{1,4})[-–—|\]). ]*")
 _PAGE = re.compile(r"(?:[-*•]\s*)?\[?(?:page|pg|p)\.?[-\s]?\d{1,5}\]?", re.IGNORECASE)
-_ADDRESS = re.compile(r"(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|org|net|info|co\.uk)\b", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:https?://|www\.)\S+|\b[\w-]{1,63}\.(?:com|org|net|info|co\.uk)\b", re.IGNORECASE)
 _CONTENTS = re.compile(r"(?:#+\s*)?(?:table of )?contents\W*", re.IGNORECASE)
 _EDGES = re.compile(r"^[\W\d_]+|[\W\d_]+$")
+_LONGEST_LINE = 100
+"""A longer line is no running head and no address, and is not looked at: a book may be one line."""
 _MOST_WORDS = 8
 """A running head and a line of the tail have at most so many words."""
 
@@ -144,6 +146,8 @@ def _is_spaced(line: str) -> bool:
 
 
 def _is_address(line: str) -> bool:
+    if len(line) > _LONGEST_LINE:
+        return False
     tight = line.replace(" ", "") if _is_spaced(line) else line
     found = sum(len(m.group()) for m in _ADDRESS.finditer(tight))
     return found > 0.4 * len(tight)
@@ -165,8 +169,9 @@ def _count_chapters(lines: Sequence[_Line], numbers: Mapping[int, int], heads: s
 def _running_heads(lines: Sequence[_Line], pages: set[int]) -> set[int]:
     """Short lines in capitals, repeated, that break sentences or stand beside page numbers."""
     groups: dict[str, list[int]] = {}
-    sizes = Counter(_EDGES.sub("", line.text).casefold() for line in lines if len(line.text) <= 80)
-    for i, line in enumerate(lines):
+    short = [(i, line) for i, line in enumerate(lines) if len(line.text) <= _LONGEST_LINE]
+    sizes = Counter(_EDGES.sub("", line.text).casefold() for _, line in short)
+    for i, line in short:
         bare = _EDGES.sub("", line.text)
         key = bare.casefold()
         if not bare or sizes[key] < 3 or len(bare.split()) > _MOST_WORDS or BREAK.fullmatch(line.text):

@@ -41,7 +41,7 @@ May Must Let Come Go Never Only Perhaps One Two Three All Such Each Both Either 
 Good Dear Sir Madam Ma'am Miss Mr Mrs Lady
 """
 _NOT_NAMES = frozenset(_NOT_NAMES_TEXT.split())
-_WORD = r"[A-Z][a-z’'A-Z-]*[a-z]"
+_WORD = r"[A-Z][a-z’'A-Z-]{0,40}[a-z]"
 _TITLE = r"(?:" + "|".join(sorted(TITLES, key=len, reverse=True)) + r")\b\.?"
 NAME = re.compile(
     rf"(?:(?:{_TITLE})\s+)?(?:(?:de|von|van|du|la)\s+)?{_WORD}(?:\s+(?:de|von|van|du|la)\s+{_WORD}|\s+{_WORD})?"
