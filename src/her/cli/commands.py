@@ -6,7 +6,7 @@ import typer
 
 from her import __version__
 from her.cli import eval as exams
-from her.cli import models, reward, synth
+from her.cli import data, models, reward, synth
 from her.cli.chat import chat
 from her.cli.parse import parse
 from her.cli.run import run
@@ -41,6 +41,7 @@ app.command()(parse)
 app.command()(chat)
 app.command()(serve)
 app.add_typer(synth.app, name="synth")
+app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(reward.app, name="reward")
 app.add_typer(exams.app, name="eval")
