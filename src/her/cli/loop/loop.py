@@ -1,6 +1,8 @@
 """Loop: what every stage of a run is handed, and the one way in which a stage is done."""
 
 import shlex
+import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,4 +48,6 @@ class Loop:
         """How to talk to what was trained, as a character of its own samples."""
         prompts = read_jsonl(self.run.root / "data" / "rl.jsonl", RLPrompt)
         name = next(p.character for p in prompts if p.split == "train")
-        return f"her chat --model run:{self.run.root} --character {shlex.quote(name)}"
+        # Typed from where it was started, where `her` itself is not on the path.
+        her = sys.argv[0] if shutil.which("her") is None and Path(sys.argv[0]).name == "her" else "her"
+        return f"{her} chat --model run:{self.run.root} --character {shlex.quote(name)}"
