@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from her import __version__
-from her.cli import eval as exams
 from her.cli import data, models, reward, synth
+from her.cli import eval as exams
 from her.cli.chat import chat
 from her.cli.parse import parse
 from her.cli.run import run
