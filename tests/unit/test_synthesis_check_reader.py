@@ -62,6 +62,7 @@ def test_a_claim_counts_where_its_words_stand() -> None:
         ("mind_reading", "thought", "She hates the railway"),  # nowhere
         ("mind_reading", "thought", "orchard"),  # one word proves nothing
         ("mind_reading", "system_thinking", "All she wants"),  # there is no plan
+        ("thought_in_speech", "thought", THOUGHT),  # a thought is where it should be
     ],
 )
 def test_a_claim_that_cannot_be_verified_is_counted_and_dropped(claim: tuple[str, str, str]) -> None:

@@ -1,7 +1,7 @@
 """The second reader: a model that is asked, turn by turn, for the faults that rules miss.
 
 Owns the question and the reading of its answer. A finding counts only where the words it quotes stand in the layer it
-names; anything else the model says is counted and dropped. It reads hidden layers, so what it finds is evidence for
+names, and the fault can be in that layer; anything else the model says is counted and dropped. It reads hidden layers, so what it finds is evidence for
 people and filters and never goes back into a turn.
 """
 
@@ -25,6 +25,14 @@ Semantic = Literal[
     "impossible_knowledge", "mind_reading", "speaks_for_others", "third_person_thought", "thought_in_speech"
 ]
 Layer = Literal["system_thinking", "thought", "action", "speech"]
+_LAYERS: dict[Semantic, tuple[Layer, ...]] = {
+    "impossible_knowledge": ("system_thinking", "thought", "action", "speech"),
+    "mind_reading": ("system_thinking", "thought"),
+    "speaks_for_others": ("action", "speech"),
+    "third_person_thought": ("thought",),
+    "thought_in_speech": ("action", "speech"),
+}
+"""Where a fault can stand at all."""
 _MAX_TOKENS = 400
 _KNOWN_CHARS = 6000
 """Characters of what is known, and of what is hidden, that are shown at most; the newest, for a turn answers those."""
@@ -54,7 +62,7 @@ class SecondReading(Record):
     unread: int
     """Turns whose answer could not be read, or was given up."""
     unverified: int
-    """Claims whose words are not where it said."""
+    """Claims whose words are not where it said, or whose fault cannot be there."""
 
 
 async def check_with_teacher(model: ChatModel, dialogue: Dialogue, findings: Iterable[Finding]) -> SecondReading:
@@ -124,8 +132,8 @@ def question(place: Standpoint) -> Request:
 
 
 def _stands(turn: Turn, claim: Claim) -> bool:
-    """Are these words in that layer?"""
-    if len(words(claim.quote)) < _MIN_WORDS:
+    """Are these words in that layer, and can the fault be there?"""
+    if claim.where not in _LAYERS[claim.kind] or len(words(claim.quote)) < _MIN_WORDS:
         return False
     if claim.where == "system_thinking":
         texts = [turn.system_thinking or ""]
