@@ -201,6 +201,20 @@ def test_a_case_that_cannot_be_read_is_held_out_by_its_title(tmp_path: Path) -> 
     assert hold_out.find(talk("d", [["x"]]), "Mill, The") is not None
 
 
+def test_scenes_alone_where_their_books_are_trained_on(tmp_path: Path) -> None:
+    rng = random.Random(5)
+    case, sister = (talk(name, [text(rng, 40)], book="mill") for name in ("case", "sister"))
+    write_jsonl(tmp_path / "t.jsonl", [case])
+    for by_title, expected in ((True, ["title", "title"]), (False, ["near_text", None])):
+        hold_out = HoldOut(sqlite3.connect(":memory:"), by_title=by_title)
+        hold_out.add(tmp_path / "t.jsonl")
+        found = [hold_out.find(d, "mill") for d in (case, sister)]
+        assert [f and f.reason for f in found] == expected
+    (tmp_path / "t.json").write_text(json.dumps([{"book": "mill", "dialogues": []}]))
+    with pytest.raises(InputError, match="no text to hold out"):
+        HoldOut(sqlite3.connect(":memory:"), by_title=False).add(tmp_path / "t.json")
+
+
 def test_the_real_test_set_under_any_title(tmp_path: Path, shared_data: Path) -> None:
     """Every case is found by title, and by its text alone where the title is gone and the thoughts are others."""
     path = shared_data / "coser" / "test_set_sample.json"

@@ -89,6 +89,12 @@ def test_ids_are_the_file_s_own_numbers_whatever_was_removed(tmp_path: Path) -> 
     assert imported(put(tmp_path / "m.json", cleaned), "coser")[0][0].id == whole[0].id
 
 
+def test_numbers_stated_twice_are_told_apart_by_their_place(tmp_path: Path) -> None:
+    twice = {"plots": [PLOT, {**PLOT, "conversation": [MILL, {**MILL, "scenario": "Again."}]}]}
+    found = imported(put(tmp_path / "m.json", twice), "coser")[0]
+    assert [d.id for d in found] == ["m.p7.c2", "m.p7-1.c2", "m.p7-1.c2-1"]
+
+
 def test_a_folder_of_books(tmp_path: Path) -> None:
     (tmp_path / "books").mkdir()
     put(tmp_path / "books" / "b.json", BOOK)

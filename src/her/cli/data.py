@@ -66,6 +66,13 @@ def build(
     hold_out: Annotated[
         list[Path] | None, typer.Option(help="CoSER's test set, or dialogues, never to be trained on. May be repeated.")
     ] = None,
+    hold_out_titles: Annotated[
+        bool,
+        typer.Option(
+            "--hold-out-titles/--no-hold-out-titles",
+            help="Hold out whole books by title; without it, the scenes themselves and what is near them.",
+        ),
+    ] = True,
     purposes: Annotated[
         str | None,
         typer.Option(
@@ -98,6 +105,7 @@ def build(
         ),
         gain=GainRule(layer=gain_layer, least=min_gain, top=None if top_gain is None else _share(top_gain), seed=seed),
         shares=Shares() if purposes is None else read_shares(purposes),
+        hold_out_titles=hold_out_titles,
         by=None if by == "auto" else by,
         seed=seed,
     )

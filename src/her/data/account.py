@@ -33,6 +33,9 @@ class BuildConfig(Record):
     rule: SampleRule = SampleRule()
     gain: GainRule = GainRule()
     shares: Shares = Shares()
+    hold_out_titles: bool = True
+    """Are the books of a held-out file held out whole? False: its scenes alone and what is near them, which is what
+    the paper does with the books that its training and the test set share."""
     by: Group | None = None
     """By what purposes are dealt; None: by books where there are enough of them, else by conversation."""
     seed: int = 0

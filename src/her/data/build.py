@@ -62,7 +62,7 @@ def _build(
     progress: Progress | None,
 ) -> Built:
     with Register(out / MANIFEST) as register, Together() as files:
-        hold_out = HoldOut(register.db)
+        hold_out = HoldOut(register.db, by_title=config.hold_out_titles)
         kept = tuple(hold_out.add(path) for path in hold_outs)
         survey = Survey(register, hold_out, seed=config.seed, gain=config.gain)
         shelves = Shelves(survey, register, config=config, tokenizer=tokenizer, out=out, files=files)

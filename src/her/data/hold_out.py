@@ -38,10 +38,11 @@ class HeldOut(Record):
 class HoldOut:
     """What is held out, ready to be asked about one conversation after another."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, *, by_title: bool = True) -> None:
+        self._whole_books = by_title
         self._texts = NearTexts(db, "held_out")
         self.titles: list[str] = []
-        self._by_title: Titles | None = None
+        self._by_title = Titles(())
 
     def add(self, path: Path) -> Kept:
         """Hold out a file: CoSER's test set, any of its other files, or dialogues of ours. Raises InputError for a row
@@ -55,12 +56,14 @@ class HoldOut:
                 scenes += 1
             elif found.reason in ("not_json", "not_utf8", "not_an_object", "unknown_format"):
                 raise InputError(f"{path}:{line}: {found.reason} {found.detail}; nothing of it would be held out")
+            elif found.reason == "too_short" and not self._whole_books:
+                raise InputError(f"{path}:{line}: {found.item} has no text to hold out; hold out titles as well")
             else:
                 unread[found.reason] += 1
         if not titles and not scenes:
             raise InputError(f"{path} holds no book and no scene; name CoSER's test set, or dialogues")
         self.titles = sorted({*self.titles, *titles})
-        self._by_title = Titles(self.titles)
+        self._by_title = Titles(self.titles if self._whole_books else ())
         return Kept(
             file=path.name,
             sha256=sha256_file(path),
@@ -71,7 +74,7 @@ class HoldOut:
 
     def find(self, dialogue: Dialogue, title: str | None) -> HeldOut | None:
         """Why this conversation is held out; None where it is not."""
-        same = None if title is None or self._by_title is None else self._by_title.match(title)
+        same = None if title is None else self._by_title.match(title)
         if same is not None:
             return HeldOut(dialogue_id=dialogue.id, book=title, reason="title", against=same, likeness=None)
         near = self._texts.find(sketch_of(dialogue)) if self._texts.count else None
