@@ -202,6 +202,9 @@ def _show(built: "Built", out: Path, console: "Console") -> None:
         doubts = ", ".join(f"{kind} {n}" for kind, n in count.flags.items()) or "none"
         files.add_row(name, str(count.kept), left, doubts)
     console.print(files)
+    if any(not count.kept and "no_system_thinking" in count.left for count in built.files.values()):
+        hint = "no target has system thinking: `her synth` makes it, --no-system-thinking builds without"
+        console.print(hint, highlight=False, markup=False)
     said = f"dealt by {built.by} ({built.books} books), {built.duplicates} dialogues with an id that was taken"
     console.print(said, highlight=False)
     if built.held_out:
