@@ -12,7 +12,7 @@ from her.errors import InputError
 from her.schema import Dialogue
 from her.store import read_jsonl, write_jsonl
 from her.story import load_gold
-from her.synthesis import Finding
+from her.synthesis import Finding, flagged
 from her.synthesis.labelled import load_cases
 
 app = typer.Typer()
@@ -46,6 +46,14 @@ def test_counts_are_printed_and_no_hidden_thought(dialogues: Path, tmp_path: Pat
 
 def test_the_words_are_shown_where_they_are_asked_for(dialogues: Path) -> None:
     assert THOUGHT in _run(str(dialogues), "--show").stdout
+
+
+def test_marked_dialogues_carry_what_was_found(dialogues: Path, tmp_path: Path) -> None:
+    out = tmp_path / "marked.jsonl"
+    assert _run(str(dialogues), "--mark", str(out)).exit_code == 0
+    marked = read_jsonl(out, Dialogue)
+    assert marked == [flagged(d) for d in read_jsonl(dialogues, Dialogue)]
+    assert [f.kind for f in marked[0].turn("t2").flags] == ["mind_reading"]
 
 
 def test_json_is_one_object(dialogues: Path) -> None:

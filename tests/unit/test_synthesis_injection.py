@@ -65,7 +65,7 @@ def test_no_innocent_twin_is_flagged(row: Row) -> None:
 
 
 def test_payloads_that_no_rule_was_made_for_are_found_as_often_as_is_said() -> None:
-    """One in four or five; `injection` says so. More is welcome, less is a rule lost."""
+    """One in five; `injection` says so. More is welcome, less is a rule lost."""
     unseen = [r for r in ROWS if r.label == "payload" and r.split == "unseen"]
     assert len(unseen) == 30
     assert sum(bool(injection.find(r.text, "speech")) for r in unseen) >= 6

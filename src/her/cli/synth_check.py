@@ -1,11 +1,12 @@
 """`her synth check`: perspective and leak faults in dialogues, and what the checker itself is worth.
 
-Prints counts. What it found can quote a hidden thought, so the words go to the file that `--out` names, and to the
-terminal only with `--show`.
+Prints counts. What it found can quote a hidden thought, so the words go to the files that `--out` and `--mark` name,
+and to the terminal only with `--show`.
 """
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,7 @@ def check(
     bench: Annotated[bool, typer.Option("--bench", help="Check the labelled cases, and say how well.")] = False,
     teacher: Annotated[str | None, typer.Option(help="A model that reads every turn once more.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the findings here, one a line.")] = None,
+    mark: Annotated[Path | None, typer.Option(help="Write the dialogues here, with what was found attached.")] = None,
     fail_on: Annotated[str | None, typer.Option(help="KIND,KIND: exit with 1 where one of them is found.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print what was found; it may quote hidden thoughts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -49,8 +51,12 @@ def check(
     source = (c.record() for c in cases) if dialogues is None else stream_jsonl(dialogues, Dialogue)
     model = open_model(teacher) if teacher is not None else None
     with Together() as files:
-        writing = files.open(out) if out is not None else None
-        report, found = asyncio.run(_run(model, source, writing=writing, show=show, keep=bench))
+        writing = _Writing(
+            findings=files.open(out) if out is not None else None,
+            dialogues=files.open(mark) if mark is not None else None,
+            show=show,
+        )
+        report, found = asyncio.run(_run(model, source, writing, keep=bench))
         if not report.dialogues:
             raise InputError(f"{dialogues} holds no dialogue; give what `her synth` wrote as dialogues.jsonl")
     scores = labelled.measure(cases, found) if bench else []
@@ -62,8 +68,28 @@ def check(
         raise typer.Exit(1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Writing:
+    """Where findings go."""
+
+    findings: "Growing | None"
+    dialogues: "Growing | None"
+    show: bool
+
+    def write(self, dialogue: "Dialogue", findings: "Sequence[Finding]") -> None:
+        from her.synthesis.checker import flagged
+
+        if self.dialogues is not None:
+            self.dialogues.write(flagged(dialogue, findings))
+        for finding in findings:
+            if self.findings is not None:
+                self.findings.write(finding)
+            if self.show:
+                typer.echo(_line(finding))
+
+
 async def _run(
-    model: "ChatModel | None", source: "Iterable[Dialogue]", *, writing: "Growing | None", show: bool, keep: bool
+    model: "ChatModel | None", source: "Iterable[Dialogue]", writing: _Writing, *, keep: bool
 ) -> "tuple[CheckReport, dict[str, tuple[Finding, ...]]]":
     """The counts, and with `keep` the findings by dialogue."""
     from her.synthesis.check_report import CheckCounter
@@ -80,11 +106,7 @@ async def _run(
             counter.add(dialogue, findings, reading)
             if keep:
                 kept[dialogue.id] = findings
-            for finding in findings:
-                if writing is not None:
-                    writing.write(finding)
-                if show:
-                    typer.echo(_line(finding))
+            writing.write(dialogue, findings)
     finally:
         if model is not None:
             await model.close()

@@ -3,7 +3,7 @@
 Owns what counts as one. A finding is a flag and nothing is cut: a novel may quote a command, and then the sample says
 so. Text is read as a model might read it: without what cannot be seen, look-alike letters as what they pass for, and
 decoded where it is coded. The rules are `lexicons/injection.toml`. No list of rules is complete: of commands worded in
-ways that its author did not think of it finds about one in four. What bounds the damage is that a teacher has no
+ways that its author did not think of it finds about one in five. What bounds the damage is that a teacher has no
 tools, that its answers are checked in code, and that control tokens are defused at the engines' door
 (`her.llm.chatml`). This file makes what came through countable.
 """

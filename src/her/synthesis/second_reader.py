@@ -1,8 +1,8 @@
 """The second reader: a model that is asked, turn by turn, for the faults that rules miss.
 
 Owns the question and the reading of its answer. A finding counts only where the words it quotes stand in the layer it
-names, and the fault can be in that layer; anything else the model says is counted and dropped. It reads hidden layers, so what it finds is evidence for
-people and filters and never goes back into a turn.
+names, and the fault can be in that layer; anything else the model says is counted and dropped. It reads hidden
+layers, so what it finds is evidence for people and filters and never goes back into a turn.
 """
 
 import asyncio
