@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from her.errors import EndpointError, InputError, ModelNameError, ReplyError
+from her.errors import DeadLetterError, EndpointError, InputError, ModelNameError, ReplyError
 from her.llm import ChatModel, Request, open_model, open_models
 from her.llm.catalog import catalog, entry, installed
 from her.llm.chatml import render_chatml
@@ -94,10 +94,10 @@ def test_logprobs_come_with_their_alternatives(model: ChatModel) -> None:
     assert "".join(t.token for t in reply.logprobs) == reply.text
 
 
-def test_a_prompt_beyond_the_context_is_refused_by_number(model: ChatModel) -> None:
-    with pytest.raises(EndpointError, match="context size") as caught:
+def test_a_prompt_beyond_the_context_is_given_up_and_the_engine_goes_on(model: ChatModel) -> None:
+    with pytest.raises(DeadLetterError, match="context size") as caught:
         asyncio.run(model.reply(asked("many words " * 4000)))
-    assert caught.value.status == 400
+    assert caught.value.reason == "too_long"
 
 
 def test_many_at_once_and_one_that_gives_up(model: ChatModel) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_policy import make_policy
 
-from her.errors import EndpointError, ModelError, ModelNameError
+from her.errors import DeadLetterError, EndpointError, ModelError, ModelNameError
 from her.llm import ChatModel, Request, ScoreItem, open_model, open_scorer, weights
 from her.llm.catalog import entry
 from her.llm.chatml import render_chatml
@@ -80,6 +80,12 @@ def test_what_exceeds_the_context_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EndpointError, match="exceed 2048") as refused:
         asyncio.run(scorer.score([ScoreItem(messages=CHAT, text="red " * 2000)]))
     assert refused.value.status == 400
+
+
+def test_a_prompt_beyond_the_context_is_given_up(model: ChatModel) -> None:
+    with pytest.raises(DeadLetterError, match="exceed") as given_up:
+        asyncio.run(model.reply(Request(messages=CHAT, max_tokens=10_000, temperature=0.0)))
+    assert given_up.value.reason == "too_long"
 
 
 def test_replies_are_seeded_and_streams_are_the_same_reply(model: ChatModel) -> None:

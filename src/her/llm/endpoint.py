@@ -96,8 +96,6 @@ class Endpoint:
             async with self._lanes.exchange(body, streaming=streaming, answer_s=patience.answer_s) as response:
                 if response.status_code != 200:
                     raise await self._refusal(response)
-                if _length(response) > LARGEST_BODY:
-                    raise self._oversized()
                 yield response
         except TimeoutError as e:
             message = f"{self._where} went silent; is it running, and is the URL right?"
@@ -117,15 +115,12 @@ class Endpoint:
                 return
             size += len(chunk)
             if size > LARGEST_BODY:
-                raise self._oversized()
+                message = f"{self._where} sends more than {LARGEST_BODY >> 20} MiB; stopped reading"
+                raise Failed(message, "oversized", billed=True)
             if pace.too_slow(clock(), len(chunk)):
                 message = f"{self._where} brings less than {patience.slow_bytes_s:g} bytes a second; is it overloaded?"
                 raise Failed(message, "stalled", billed=True)
             yield chunk
-
-    def _oversized(self) -> Failed:
-        message = f"{self._where} sends more than {LARGEST_BODY >> 20} MiB; stopped reading"
-        return Failed(message, "oversized", billed=True)
 
     def _lost(self, error: httpx2.HTTPError) -> Failed:
         """A failure of the transport."""
@@ -167,12 +162,6 @@ class Endpoint:
         except (Failed, TimeoutError, httpx2.HTTPError) as e:
             body += f" ({type(e).__name__})".encode()
         return body[:_LARGEST_REFUSAL].decode("utf-8", errors="replace")
-
-
-def _length(response: httpx2.Response) -> int:
-    """What the endpoint says of the length of its answer; 0 where it says nothing that is a number."""
-    said = response.headers.get("content-length", "")
-    return int(said) if said.isdecimal() else 0
 
 
 def _snippet(body: str) -> str:

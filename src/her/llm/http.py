@@ -7,7 +7,7 @@ What is not a reply is an error, never an empty text. The table of failures is `
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 from her.errors import BudgetError, DeadLetterError, EndpointError, ModelError, ReplyError
@@ -116,14 +116,13 @@ class EndpointModel:
         waits = Waits(patience=self._patience, seed=request.sampling_seed())
         return _Call(request=request, waits=waits, without=set(self._spurned))
 
+    def _attempt(self, call: _Call) -> AbstractAsyncContextManager[Endpoint]:
+        return self._fleet.visit() if self._spending is None else self._paid(self._spending, call)
+
     @asynccontextmanager
-    async def _attempt(self, call: _Call) -> AsyncGenerator[Endpoint]:
-        async with self._fleet.visit() as endpoint:
-            if self._spending is None:
-                yield endpoint
-            else:
-                async with self._spending.attempt(call):
-                    yield endpoint
+    async def _paid(self, spending: "_Spending", call: _Call) -> AsyncGenerator[Endpoint]:
+        async with self._fleet.visit() as endpoint, spending.attempt(call):
+            yield endpoint
 
     async def _go_on(self, failed: Failed, call: _Call) -> None:
         """Return when the call is to be tried again; raise when it is not."""

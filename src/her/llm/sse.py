@@ -6,31 +6,34 @@ event. Bytes are decoded by line, so a character split between two packets is wh
 
 from her.errors import ReplyError
 
-_LONGEST_LINE = 4 << 20
-
 
 class EventReader:
     """Feed it bytes; it gives back the data of each event that has ended."""
 
     def __init__(self) -> None:
         self._rest = b""
+        self._begun: list[bytes] = []
+        """Pieces of a line whose end has not come; joined once, however many they are."""
         self._data: list[str] = []
 
     def feed(self, chunk: bytes) -> list[str]:
-        """The events that end in this chunk."""
-        buffer = self._rest + chunk
+        """The events that end in this chunk. Who feeds it bounds how much it may be fed."""
+        if b"\n" not in chunk and b"\r" not in chunk and not self._rest.endswith(b"\r"):
+            self._begun.append(chunk)
+            return []
+        buffer = b"".join([self._rest, *self._begun, chunk])
+        self._begun.clear()
         # A CR at the very end may be half of a CRLF: it waits for the next chunk.
         held = b"\r" if buffer.endswith(b"\r") else b""
         lines = buffer[: len(buffer) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         self._rest = lines.pop() + held
-        if len(self._rest) > _LONGEST_LINE:
-            raise ReplyError("the endpoint streams a line without end; it does not speak the event-stream format")
         return [event for line in lines if (event := self._line(line)) is not None]
 
     def close(self) -> list[str]:
         """What an endpoint that hung up without the last blank line had still said."""
-        lines = [self._rest.rstrip(b"\r"), b""]
+        lines = [b"".join([self._rest, *self._begun]).rstrip(b"\r"), b""]
         self._rest = b""
+        self._begun.clear()
         return [event for line in lines if (event := self._line(line)) is not None]
 
     def _line(self, line: bytes) -> str | None:

@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from her.errors import EndpointError, InputError, ReplyError
+from her.errors import DeadLetterError, EndpointError, InputError, ReplyError
 from her.llm.chatml import END_OF_TURN, render_chatml
 from her.llm.engines.llama_server import LlamaServer
 from her.llm.model import Delta, FinishReason, Reply, Request, TokenLogprob, Usage
@@ -122,7 +122,11 @@ class EmbeddedModel:
     def _refuse(self, error: dict[str, Any]) -> None:
         status = int(error.get("code", 500))
         what = str(error.get("message", "unknown error"))
-        raise EndpointError(f"{self.name} refused the request: {what}; shorten the prompt or mend the schema", status)
+        message = f"{self.name} refused the request: {what}; shorten the prompt or mend the schema"
+        if status != 400:
+            raise EndpointError(message, status)
+        # The engine is well, and the next request may be: one prompt too long must not end a run.
+        raise DeadLetterError(message, reason="too_long" if "context size" in what else "refused", attempts=1)
 
     def _body(self, request: Request) -> dict[str, Any]:
         body: dict[str, Any] = {

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from her.errors import EndpointError, ModelError, ModelNameError, ReplyError
+from her.errors import DeadLetterError, ModelError, ModelNameError, ReplyError
 from her.llm.chatml import defuse
 from her.llm.model import Delta, FinishReason, Reply, Request, TokenLogprob, Usage
 from her.llm.words import ask_in_words, without_fence
@@ -133,7 +133,7 @@ def _generate(weights: Weights, request: Request, name: str) -> Iterator[tuple[D
     limit = getattr(weights.model.config, "max_position_embeddings", None)
     if limit is not None and len(prompt) + request.max_tokens > limit:
         what = f"{len(prompt)} tokens of prompt and {request.max_tokens} of reply exceed {limit}"
-        raise EndpointError(f"{name} refused the request: {what}; shorten the prompt", 400)
+        raise DeadLetterError(f"{name} refused the request: {what}; shorten the prompt", reason="too_long", attempts=1)
     dice = torch.Generator(device=weights.device).manual_seed(request.sampling_seed())
     pieces = _Pieces(weights.tokenizer, request.stop)
     cache, ids = None, torch.tensor([prompt], device=weights.device)
