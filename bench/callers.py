@@ -33,7 +33,9 @@ async def bare(url: str, concurrency: int) -> AsyncIterator[Call]:
 
         async def call(n: int) -> str:
             body = {"model": "m", "messages": _messages(), "max_tokens": 200, "temperature": 0.7, "seed": n}
-            response = await client.post(f"{url}/chat/completions", json=body, headers={"Authorization": "Bearer k"})
+            response = await client.post(
+                f"{url}/chat/completions", json=body, headers={"Authorization": "Bearer key-for-the-bench"}
+            )
             response.raise_for_status()
             return str(response.json()["choices"][0]["message"]["content"])
 
@@ -47,7 +49,7 @@ async def ours(url: str, concurrency: int) -> AsyncIterator[Call]:
     from her.llm.http import EndpointModel
     from her.schema import Message
 
-    model = EndpointModel("m", url, key="k")
+    model = EndpointModel("m", url, key="key-for-the-bench")
     messages = tuple(Message.model_validate(m) for m in _messages())
 
     async def call(n: int) -> str:
@@ -66,7 +68,7 @@ async def ledger(url: str, concurrency: int) -> AsyncIterator[Call]:
 
     messages = tuple(Message.model_validate(m) for m in _messages())
     with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite") as book:
-        model = LedgerModel(EndpointModel("m", url, key="k"), book, stage="bench")
+        model = LedgerModel(EndpointModel("m", url, key="key-for-the-bench"), book, stage="bench")
 
         async def call(n: int) -> str:
             return (await model.reply(Request(messages=messages, max_tokens=200, temperature=0.7, seed=n))).text
@@ -80,7 +82,7 @@ async def openai(url: str, concurrency: int) -> AsyncIterator[Call]:
     """The openai package's client as it comes, without its own retries."""
     from openai import AsyncOpenAI
 
-    async with AsyncOpenAI(base_url=url, api_key="k", max_retries=0, timeout=120) as client:
+    async with AsyncOpenAI(base_url=url, api_key="key-for-the-bench", max_retries=0, timeout=120) as client:
 
         async def call(n: int) -> str:
             reply = await client.chat.completions.create(
@@ -104,7 +106,7 @@ async def litellm(url: str, concurrency: int) -> AsyncIterator[Call]:
         reply = await litellm.acompletion(
             model="openai/m",
             api_base=url,
-            api_key="k",
+            api_key="key-for-the-bench",
             messages=_messages(),
             max_tokens=200,
             temperature=0.7,

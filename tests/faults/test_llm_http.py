@@ -201,6 +201,22 @@ def test_the_key_is_in_no_error_name_ledger_or_reply(tmp_path: Path) -> None:
     assert all(KEY not in text for text in seen)
 
 
+def test_a_word_in_place_of_a_key_is_left_in_replies_and_a_key_with_a_line_break_is_refused() -> None:
+    async def run() -> str:
+        async with upstream([ok(answer("The box is EMPTY."))]) as up:
+            model = EndpointModel("m", up.url, key="EMPTY")
+            reply = await model.reply(asked())
+            await model.close()
+            assert "Bearer EMPTY" in up.headers[0]
+            return reply.text
+
+    assert asyncio.run(run()) == "The box is EMPTY."
+    for key in ("sk-hunter2\nX-Evil: 1", "sk-hunter2-é"):
+        with pytest.raises(ModelNameError, match="no key has") as caught:
+            EndpointModel("m", "http://h/v1", key=key)
+        assert "hunter2" not in str(caught.value)
+
+
 def test_which_key_goes_where(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HER_API_KEY", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "theirs")

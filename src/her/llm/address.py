@@ -56,6 +56,13 @@ def key_for(url: str) -> str | None:
     return None
 
 
+def checked_key(key: str | None) -> str | None:
+    """The key, if it can stand in a header. Never repeats it."""
+    if key and not (key.isascii() and key.isprintable()):
+        raise ModelNameError("the key for an endpoint holds characters that no key has; set HER_API_KEY anew")
+    return key or None
+
+
 def _checked(url: str) -> str:
     try:
         parts = urlsplit(url)

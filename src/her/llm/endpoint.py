@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from her.errors import ReplyError
-from her.llm.address import key_for
+from her.llm.address import checked_key, key_for
 from her.llm.admission import Admission
 from her.llm.chunks import DeclinedError, read_answer
 from her.llm.lanes import Lanes
@@ -22,6 +22,7 @@ from her.llm.retry import Failed, Failure, Pace, Patience, classify, read_retry_
 
 LARGEST_BODY = 16 << 20
 _LARGEST_REFUSAL = 64 << 10
+_SHORTEST_SECRET = 8
 _UNREACHABLE = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError, httpx2.UnsupportedProtocol)
 
 
@@ -33,7 +34,9 @@ class Endpoint:
         self.admission = Admission()
         self.rests_until = 0.0
         self._where = f"{model} at {url}"
-        self._key = key if key is not None else key_for(url)
+        self._key = checked_key(key if key is not None else key_for(url))
+        # A word that stands in for a key where none is needed is no secret, and may well be a word of a reply.
+        self._secret = self._key if self._key and len(self._key) >= _SHORTEST_SECRET else None
         self._patience = patience
         self._lanes = self._fresh()
 
@@ -73,7 +76,7 @@ class Endpoint:
 
     def clean(self, text: str) -> str:
         """Without our key, should the endpoint have sent it back, and without half characters."""
-        shown = text.replace(self._key, "[key]") if self._key else text
+        shown = text.replace(self._secret, "[key]") if self._secret else text
         return shown if shown.isascii() else shown.encode("utf-8", "replace").decode("utf-8")
 
     def nonsense(self, what: str, body: str) -> Failed:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from her.errors import EndpointError
+from her.errors import DeadLetterError
 from her.llm.engines.torch import Weights
 from her.llm.model import Score, ScoreItem
 from her.schema import Message
@@ -28,7 +28,7 @@ class TorchScorer:
         self._lock = threading.Lock()
 
     async def score(self, items: Sequence[ScoreItem]) -> list[Score]:
-        """One score per item, in order. Raises EndpointError (400) where an item exceeds the model's context."""
+        """One score per item, in order. Raises DeadLetterError where an item exceeds the model's context."""
         return await asyncio.to_thread(self._score, items)
 
     def _score(self, items: Sequence[ScoreItem]) -> list[Score]:
@@ -58,7 +58,8 @@ class TorchScorer:
         limit = getattr(self._weights.model.config, "max_position_embeddings", None)
         if limit is not None and tokens > limit:
             what = f"{tokens} tokens of prompt and reply exceed {limit}"
-            raise EndpointError(f"{self.name} refused to score: {what}; shorten the prompt", 400)
+            message = f"{self.name} refused to score: {what}; shorten the prompt"
+            raise DeadLetterError(message, reason="too_long", attempts=1)
 
     def _score_turns(self, prompt: list[int], turns: dict[int, tuple[list[int], int]]) -> dict[int, Score]:
         """Scores of turns that follow one prompt. Its last token is read with each turn: it predicts the first."""
