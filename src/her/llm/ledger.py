@@ -107,6 +107,10 @@ class Ledger:
         rows = self._all(f"SELECT {_LETTER} FROM dead_letter WHERE ?1 IS NULL OR stage = ?1 ORDER BY key", stage)
         return tuple(self._letter(row) for row in rows)
 
+    def dead_keys(self, stage: str) -> set[str]:
+        """The keys of a stage's dead letters."""
+        return {str(row[0]) for row in self._all("SELECT key FROM dead_letter WHERE stage = ?", stage)}
+
     def count(self, stage: str, what: Literal["hits", "errors"], *, n: int = 1) -> None:
         """Count answers that came from the ledger, or calls that failed."""
         with self._reading:

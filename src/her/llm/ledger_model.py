@@ -47,7 +47,7 @@ class LedgerModel:
         self._model = model
         self._ledger = ledger
         self._flights: dict[str, _Flight] = {}
-        self._retry = {d.key for d in ledger.dead_letters(stage)} if retry_dead else set()
+        self._dead = set() if retry_dead else ledger.dead_keys(stage)
 
     async def reply(self, request: Request) -> Reply:
         """The stored reply, or a paid one. Raises DeadLetterError for a request that was given up."""
@@ -110,10 +110,7 @@ class LedgerModel:
         if text is not None:
             self._ledger.count(self.stage, "hits")
             return self._read(text)
-        if call.key in self._retry:
-            self._retry.discard(call.key)
-            return None
-        letter = self._ledger.dead_letter(call.key)
+        letter = self._ledger.dead_letter(call.key) if call.key in self._dead else None
         if letter is None:
             return None
         self._ledger.count(self.stage, "hits")
@@ -140,6 +137,7 @@ class LedgerModel:
                 error=str(error),
                 attempts=error.attempts,
             )
+            self._dead.add(call.key)
 
     async def _store(self, call: _Call, reply: Reply, seconds: float) -> Reply:
         usage = reply.usage or Usage(prompt_tokens=0, completion_tokens=0)
