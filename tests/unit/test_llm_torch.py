@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_policy import make_policy
 
-from her.errors import DeadLetterError, EndpointError, ModelError, ModelNameError
+from her.errors import DeadLetterError, ModelError, ModelNameError
 from her.llm import ChatModel, Request, ScoreItem, open_model, open_scorer, weights
 from her.llm.catalog import entry
 from her.llm.chatml import render_chatml
@@ -77,9 +77,9 @@ def test_a_score_is_the_same_bits_whatever_is_scored_beside_it() -> None:
 
 def test_what_exceeds_the_context_is_refused(tmp_path: Path) -> None:
     scorer = open_scorer(f"hf:{make_policy(tmp_path / 'tiny')}")
-    with pytest.raises(EndpointError, match="exceed 2048") as refused:
+    with pytest.raises(DeadLetterError, match="exceed 2048") as refused:
         asyncio.run(scorer.score([ScoreItem(messages=CHAT, text="red " * 2000)]))
-    assert refused.value.status == 400
+    assert refused.value.reason == "too_long"
 
 
 def test_a_prompt_beyond_the_context_is_given_up(model: ChatModel) -> None:

@@ -16,7 +16,7 @@ from her.cli.loop.board import Board
 from her.cli.loop.loop import Loop
 from her.cli.loop.whole import run_loop
 from her.cli.recipe import GainSettings, Recipe, RunSettings, load_recipe
-from her.errors import ConfigError, EndpointError, ModelNameError
+from her.errors import ConfigError, DeadLetterError, EndpointError, ModelNameError
 from her.llm import Ledger, LedgerScorer, Score, ScoreItem, open_scorer
 from her.renderers import render_turn
 from her.schema import Character, Dialogue, Part, Scene, Span, Turn
@@ -247,7 +247,7 @@ def test_over_the_scorer_s_context_is_a_reason_and_any_other_fault_ends_the_run(
     class Narrow(EchoScorer):
         async def score(self, items: Sequence[ScoreItem]) -> list[Score]:
             if any("lamps" in i.text for i in items):
-                raise EndpointError("884 tokens exceed 512", 400)
+                raise DeadLetterError("884 tokens exceed 512", reason="too_long", attempts=1)
             return await super().score(items)
 
     result = asyncio.run(measure_gains([STORY], scorer=Narrow(), config=CONFIG))

@@ -14,7 +14,7 @@ use of a thought.
 
 from collections.abc import Callable, Sequence
 
-from her.errors import EndpointError
+from her.errors import DeadLetterError
 from her.llm.model import Score, ScoreItem, Scorer
 from her.schema import Dialogue, Gain, Record
 from her.synthesis.gain_case import Case, GainConfig, Place, Reason, Unmeasured, places
@@ -79,8 +79,8 @@ async def _measure(place: Place, *, scorer: Scorer, config: GainConfig) -> list[
     ]
     try:
         scores = iter(await scorer.score(items) if items else [])
-    except EndpointError as e:
-        if e.status != 400:  # refused for what was asked; anything else is the engine's fault and ends the run
+    except DeadLetterError as e:
+        if e.reason != "too_long":
             raise
         return [_lost(place, c, "too_long") if isinstance(c, Case) else c for c in place.cases]
     outcomes: list[Gain | Unmeasured] = []
