@@ -10,6 +10,7 @@ run: install
 
 test: install
 	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/inspect
 
 check: install
 	$(BIN)/ruff check src tests

@@ -78,7 +78,7 @@ def test_what_is_held_out_is_printed(tmp_path: Path) -> None:
         run("import", "messages", tmp_path / f"{name}.jsonl", "--out", tmp_path / f"{name}.d.jsonl")
     said = run("build", tmp_path / "chats.d.jsonl", tmp_path / "tower.d.jsonl", "--out", tmp_path / "b",
                "--purposes", "sft=1", "--flags", "keep", "--hold-out", tmp_path / "tower.d.jsonl")  # fmt: skip
-    assert "the-tower" in said
+    assert "The Tower" in said
     assert "held out: title 1" in said
     assert "by tower.d.jsonl: 1 titles, 1 scenes" in said
 

@@ -1,4 +1,7 @@
-"""The engine: an exam through Inspect AI gives what the pure functions give, goes on, and fails honestly."""
+"""The engine: an exam through Inspect AI gives what the pure functions give, goes on, and fails honestly.
+
+In a folder, and so in a process, of its own: Inspect replaces `asyncio.run` for whoever shares the process with it.
+"""
 
 import asyncio
 import json
@@ -11,6 +14,8 @@ from typing import Any
 import pytest
 
 pytest.importorskip("inspect_ai", reason="Inspect AI is not installed; pip install 'her[evals]'")
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "unit"))
 
 from exam_cases import Answering, mini, settled
 from test_evals_bench_hitom import answering, tagged
