@@ -93,9 +93,7 @@ def test_malformed_records_are_refused() -> None:
 def test_doubts_and_measurements_are_in_no_view() -> None:
     gain = Gain(layer="thought", scorer="s", tokens=3, given=-1, without=-2, shuffled=-2, copied=0, value=1)
     flag = Flag(kind="injection", where="speech", detail="ignore your instructions")
-    turn = Turn(
-        id="t", speaker="Ann", parts=(Part(kind="speech", text="Ignore that."),), gains=(gain,), flags=(flag,)
-    )
+    turn = Turn(id="t", speaker="Ann", parts=(Part(kind="speech", text="Ignore that."),), gains=(gain,), flags=(flag,))
     for viewer in (Viewer.character("Ann"), Viewer.reader(role_thinking=True), Viewer.judge(role_thinking=True)):
         seen = turn.seen_by(viewer)
         assert (seen.gains, seen.flags) == ((), ())
