@@ -211,14 +211,24 @@ class Line:
 
 def lines(path: Path) -> Iterator[Line]:
     """The lines of a file that hold something, one at a time. Only a line feed ends a line."""
-    if not path.is_file():
-        raise InputError(f"no such file: {path}; check the path")
     offset = 0
-    with path.open("rb") as file:
+    with open_file(path) as file:
         for number, data in enumerate(file, start=1):
             if data.strip():
                 yield Line(number=number, offset=offset, data=data.rstrip(b"\r\n"))
             offset += len(data)
+
+
+def open_file(path: Path) -> BinaryIO:
+    """A file that the user named, for reading. Refuses what is missing, a folder, or not to be read."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file")
+    try:
+        return path.open("rb")
+    except FileNotFoundError as e:
+        raise InputError(f"no such file: {path}; check the path") from e
+    except OSError as e:
+        raise InputError(f"cannot read {path}: {e.strerror or e}; check its rights") from e
 
 
 def line_at(file: BinaryIO, offset: int) -> bytes:

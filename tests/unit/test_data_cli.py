@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from her.cli.data import app
-from her.errors import InputError
+from her.data.register import Register
+from her.errors import InputError, StoreError
 from her.schema import SFTSample
 from her.store import read_jsonl, sha256_file
 
@@ -103,6 +104,25 @@ def test_each_error_says_what_and_where_and_writes_nothing(tmp_path: Path, words
         run(*(w.format(f=tmp_path) for w in words))
     assert caught.value.exit_code == 2
     assert [p.name for p in tmp_path.iterdir()] == ["c.jsonl"]
+
+
+def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    chats(tmp_path / "c.jsonl", 2)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreError, match="cannot write"):
+        run("import", "messages", tmp_path / "c.jsonl", "--out", tmp_path / "file" / "d.jsonl")
+    with pytest.raises(InputError, match="is a folder"):
+        run("build", tmp_path, "--out", tmp_path / "b")
+
+    def overfill() -> None:
+        with Register(tmp_path / "x" / "m.json") as register:
+            register.db.execute("PRAGMA max_page_count = 8")
+            for number in range(10_000):
+                register.claim(f"a rather long id {number}")
+
+    with pytest.raises(StoreError, match="disk is full"):
+        overfill()
+    assert not list((tmp_path / "x").iterdir())
 
 
 def test_memory_does_not_grow_with_the_data() -> None:

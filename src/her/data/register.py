@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
+from her.errors import StoreError
+
 _CACHE_KIB = 1024
 
 
@@ -18,8 +20,12 @@ class Register:
 
     def __init__(self, beside: Path) -> None:
         """A register for the work that ends in the file `beside`."""
-        beside.parent.mkdir(parents=True, exist_ok=True)
-        self._home = tempfile.TemporaryDirectory(dir=beside.parent, prefix=f".{beside.name}.")
+        self._beside = beside
+        try:
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            self._home = tempfile.TemporaryDirectory(dir=beside.parent, prefix=f".{beside.name}.")
+        except OSError as e:
+            raise StoreError(f"cannot write {beside}: {e.strerror or e}; choose another place or free space") from e
         self.db = sqlite3.connect(Path(self._home.name) / "register.sqlite", isolation_level=None)
         self.db.execute("PRAGMA journal_mode = OFF")
         self.db.execute("PRAGMA synchronous = OFF")
@@ -34,6 +40,8 @@ class Register:
     def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None) -> None:
         self.db.close()
         self._home.cleanup()
+        if isinstance(e, sqlite3.Error):
+            raise StoreError(f"cannot write {self._beside}: {e}; free space, then run it again") from e
 
     def claim(self, ident: str) -> bool:
         """Is `ident` new? From now on it is not."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from her.errors import InputError
 from her.renderers.coser_json import Unread
-from her.store import canonical, line_at, lines, read_json, sha256_text
+from her.store import canonical, line_at, lines, open_file, read_json, sha256_text
 
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,200}")
 
@@ -33,9 +33,7 @@ class Rows:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._list: list[object] | None = None
-        if not path.is_file():
-            raise InputError(f"no such file: {path}; check the path")
-        with path.open("rb") as file:
+        with open_file(path) as file:
             first = next((line for line in file if line.strip(b"\xef\xbb\xbf \t\r\n")), b"").removeprefix(
                 b"\xef\xbb\xbf"
             )
@@ -60,7 +58,7 @@ class Rows:
         """The row that was found at `offset`."""
         if self._list is not None:
             return _object(self._list[offset])
-        with self.path.open("rb") as file:
+        with open_file(self.path) as file:
             return _parse(line_at(file, offset))
 
 
