@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from her.errors import TagError
 from her.renderers import StreamReader, read_lenient, read_strict, render_turn
+from her.renderers.canonical import CanonicalReader
 from her.renderers.machine import Machine, Piece
 from her.renderers.marks import OPENERS, More, match
 from her.renderers.tags import build_turn
@@ -113,6 +114,14 @@ def turns(draw: st.DrawFn) -> Turn:
     return Turn(id="t", speaker=NAME, system_thinking=plan, parts=merge_parts(parts))
 
 
+def tagged(turn: Turn) -> str:
+    """The turn's text; empty where the turn is refused."""
+    try:
+        return render_turn(turn)
+    except TagError:
+        return ""
+
+
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(turns(), st.booleans())
 def test_parse_after_render_is_identity(turn: Turn, name_prefix: bool) -> None:
@@ -122,6 +131,25 @@ def test_parse_after_render_is_identity(turn: Turn, name_prefix: bool) -> None:
         return
     assert read_strict(text, speaker=NAME, turn_id="t") == turn
     assert read_lenient(text, speaker=NAME, turn_id="t").repairs == ()
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(TEXT | turns().map(tagged), st.sampled_from(["", "Mara: ", "<role_thinking>hm</role_thinking>"]))
+def test_the_short_way_never_disagrees_with_the_machine(text: str, before: str) -> None:
+    text = before + text
+    pieces = CanonicalReader(NAME).read(text)
+    machine = Machine(speaker=NAME)
+    certain = machine.feed(text) + machine.close()
+    if pieces is not None:
+        assert (pieces, machine.repairs) == (certain, [])
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(turns())
+def test_the_short_way_is_taken_where_nothing_looks_like_a_tag(turn: Turn) -> None:
+    text = tagged(turn)
+    if text and not any(OPENERS.search(t) for t in (turn.system_thinking or "", *(p.text for p in turn.parts))):
+        assert CanonicalReader(NAME).read(text) is not None
 
 
 SECRET = "ZQX"

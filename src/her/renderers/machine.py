@@ -127,16 +127,21 @@ class Machine:
         return out
 
     def _read(self, *, final: bool) -> None:
-        text, at = self._text, 0
+        text, at, end = self._text, 0, len(self._text)
         rare = has_rare(text)
-        while True:
-            here = opener(text, at, rare=rare)
+        while at < end:
+            here = opener(text, at) if rare else text.find("<", at)
+            if here < 0:
+                here = end
             if here > at:
-                self._say(text[at:here], at)
-            at = here
-            if at == len(text):
-                break
-            found = match(text, at, final=False)
+                if self._stack:
+                    self._put(text[at:here])
+                else:
+                    self._say(text[at:here], at)
+                at = here
+                if at == end:
+                    break
+            found = match(text, at)
             if isinstance(found, Mark):
                 self._mark(found, at + self._offset)
                 at += found.length
@@ -152,7 +157,7 @@ class Machine:
         """Read one mark, or the text that only looked like one; returns where to go on, None to wait."""
         here = at
         while True:
-            found = match(self._text, here, final=False)
+            found = match(self._text, here)
             if isinstance(found, More):
                 if not final:
                     return None
@@ -203,7 +208,8 @@ class Machine:
         return bool(self._stack) and self._stack[-1].kind != "action"
 
     def _action(self, mark: Mark, position: int) -> None:
-        self._settle_name(ends=True)
+        if self._lead is not None:
+            self._settle_name(ends=True)
         if self._stack:
             if not mark.closes:
                 self._repair("nested", position)
@@ -224,7 +230,8 @@ class Machine:
             self._begin("action", position)
 
     def _open_hidden(self, mark: Mark, position: int) -> None:
-        self._settle_name(ends=True)
+        if self._lead is not None:
+            self._settle_name(ends=True)
         first = not self._seen and not self._held and not self._named and not self._stack
         kind: Layer = "system_thinking" if mark.kind == "system" or (mark.kind == "think" and first) else "thought"
         top = self._stack[-1] if self._stack else None

@@ -131,17 +131,14 @@ def has_rare(text: str) -> bool:
     return False
 
 
-def opener(text: str, at: int, *, rare: bool) -> int:
-    """The first place from `at` where `OPENERS` matches; the text's length where none does. `rare`: `has_rare(text)`,
-    asked once for a text: without rare openers one `find` is many times faster than the pattern."""
-    if rare:
-        found = OPENERS.search(text, at)
-        return found.start() if found else len(text)
-    here = text.find("<", at)
-    return here if here >= 0 else len(text)
+def opener(text: str, at: int) -> int:
+    """The first place from `at` where `OPENERS` matches; -1 where none does. In a text that has no rare opener,
+    `text.find("<", at)` says the same many times faster."""
+    found = OPENERS.search(text, at)
+    return found.start() if found else -1
 
 
-def match(text: str, start: int, *, final: bool) -> Mark | Plain | More:
+def match(text: str, start: int, *, final: bool = False) -> Mark | Plain | More:
     """What begins at `start`, where `OPENERS` matches. `final`: no more text will come."""
     end = text.find(">", start, start + _REMEMBERED) + 1 or start + _REMEMBERED
     answer = _short(text[start:end])

@@ -9,6 +9,7 @@ model sees and copies.
 """
 
 from her.errors import TagError
+from her.renderers.canonical import CanonicalReader
 from her.renderers.machine import Machine, Piece, Repair
 from her.renderers.marks import CANONICAL, OPENERS, Mark, More, Plain, match
 from her.schema import Part, Record, Turn, merge_parts
@@ -63,14 +64,13 @@ def render_turn(turn: Turn, *, name_prefix: bool = True, system_thinking: bool =
 
 def read_strict(text: str, *, speaker: str, turn_id: str) -> Turn:
     """The turn that `text` is, exactly. Whitespace between segments is dropped; the name prefix may be missing."""
-    machine = Machine(speaker=speaker)
-    events = machine.feed(text) + machine.close()
-    if machine.repairs:
-        first = min(machine.repairs, key=lambda r: r.position)
+    pieces, repairs = _pieces(text, speaker=speaker)
+    if repairs:
+        first = min(repairs, key=lambda r: r.position)
         near = text[first.position : first.position + 24]
         message = f"turn {turn_id!r}: expected {_EXPECTED[first.kind]} at character {first.position}, near {near!r}"
         raise TagError(f"{message} ({first.kind}); read it leniently, or repair the text", first.position)
-    turn = build_turn(events, speaker=speaker, turn_id=turn_id)
+    turn = build_turn(pieces, speaker=speaker, turn_id=turn_id)
     if not turn.parts:
         raise TagError(f"turn {turn_id!r}: expected a body at character {len(text)}, found none", len(text))
     return turn
@@ -78,12 +78,19 @@ def read_strict(text: str, *, speaker: str, turn_id: str) -> Turn:
 
 def read_lenient(text: str, *, speaker: str, turn_id: str, prefill: str = "") -> Reading:
     """The turn in `text`, however badly written; hidden where in doubt. Raises TagError only when nothing is left."""
-    machine = Machine(speaker=speaker, prefill=prefill)
-    events = machine.opening() + machine.feed(text) + machine.close()
-    turn = build_turn(events, speaker=speaker, turn_id=turn_id)
+    pieces, repairs = _pieces(text, speaker=speaker, prefill=prefill)
+    turn = build_turn(pieces, speaker=speaker, turn_id=turn_id)
     if not turn.parts and turn.system_thinking is None:
         raise TagError(f"turn {turn_id!r} is empty: no speech, action or thinking in {len(text)} characters", 0)
-    return Reading(turn=turn, repairs=tuple(machine.repairs))
+    return Reading(turn=turn, repairs=repairs)
+
+
+def _pieces(text: str, *, speaker: str, prefill: str = "") -> tuple[list[Piece], tuple[Repair, ...]]:
+    pieces = None if prefill else CanonicalReader(speaker).read(text)
+    if pieces is not None:
+        return pieces, ()
+    machine = Machine(speaker=speaker, prefill=prefill)
+    return machine.opening() + machine.feed(text) + machine.close(), tuple(machine.repairs)
 
 
 def build_turn(pieces: list[Piece], *, speaker: str, turn_id: str) -> Turn:
@@ -132,6 +139,6 @@ def _refuse_name(turn: Turn) -> None:
     if first is None:
         return
     machine = Machine(speaker=turn.speaker)
-    events = machine.feed(first) + machine.close()
-    if "".join(e.text for e in events) != first:
+    pieces = machine.feed(first) + machine.close()
+    if "".join(p.text for p in pieces) != first:
         raise TagError(f"speech that opens with {turn.speaker!r} and ':' needs the name prefix; render with it", 0)
