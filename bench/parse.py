@@ -18,7 +18,6 @@ from statistics import median
 
 from bench.regex_pass import by_blocks, by_tags
 from bench.turns import SPEAKER, damaged, well_formed
-
 from her.errors import TagError
 from her.renderers import StreamReader, read_lenient, read_strict
 from her.schema import Turn, Viewer
