@@ -96,7 +96,7 @@ def test_shared_modules_know_no_room() -> None:
 
 
 def test_core_is_light() -> None:
-    """`import her` and the command line load no heavy library, open no socket, and take under a second of the processor."""
+    """`import her` and the command line load no heavy library, open no socket, and take under a processor's second."""
     code = (
         "import socket, sys, time\n"
         "def refuse(*a, **k): raise SystemExit('a socket was opened at import')\n"
