@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -42,17 +41,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def _figures(out: Path) -> Any:
-    """A run's report without what a clock or this run's place says."""
-
-    def timeless(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {k: timeless(v) for k, v in value.items() if k not in {"about", "seconds", "resumed"}}
-        return [timeless(v) for v in value] if isinstance(value, list) else value
-
-    return timeless(json.loads((out / "report.json").read_text()))
-
-
 @pytest.mark.timeout(600)
 def test_the_loop_runs_whole_and_a_second_run_is_a_resume(whole: Path) -> None:
     report = json.loads((whole / "report.json").read_text())
@@ -64,27 +52,25 @@ def test_the_loop_runs_whole_and_a_second_run_is_a_resume(whole: Path) -> None:
     assert time.monotonic() - start < 60
 
 
-@pytest.mark.timeout(600)
-def test_a_run_killed_in_every_stage_ends_as_one_that_was_not(whole: Path, tmp_path: Path) -> None:
-    """SIGKILL in each stage that takes time; in the end every manifest has the same bytes, every figure is the same."""
+@pytest.mark.timeout(300)
+def test_a_run_killed_in_its_stages_ends_as_one_that_was_not(whole: Path, tmp_path: Path) -> None:
+    """SIGKILL in synthesis and in fine-tuning; every output and manifest has the same bytes in the end."""
     killed = tmp_path / "killed"
-    stages = ("synth", "sft", "judge", "policy", "exam")
-    assert [_kill_in(stage, killed) for stage in stages] == [True] * len(stages)
-    _run(killed)
-    for stage in (*stages, "data"):
+    assert [_kill_in(stage, killed) for stage in ("synth", "sft")] == [True, True]
+    _run(killed, "--until", "sft")
+    for stage in ("synth", "data", "sft"):
         assert (killed / stage / "manifest.json").read_bytes() == (whole / stage / "manifest.json").read_bytes(), stage
-    assert _figures(killed) == _figures(whole)
 
 
 def _kill_in(stage: str, out: Path) -> bool:
     """Go on with the run and kill it a moment after `stage` has begun. Was the stage still unfinished?"""
-    command = _her(out)
+    command = _her(out, "--until", "sft")
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         while not (out / stage / "key.json").exists():
             assert child.poll() is None, f"the run ended before {stage}"
             time.sleep(0.05)
-        time.sleep(4)
+        time.sleep(3)
     finally:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
