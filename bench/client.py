@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 PEERS = ROOT / "build" / "bench-venv"
 PEER_PYTHON = PEERS / "bin" / "python"
 LATENCY_S = 0.2
+LONGEST_S = 180
 CONSOLE = Console()
 
 
@@ -67,7 +68,12 @@ def measure(kind: str, url: str, *, calls: int, concurrency: int) -> Sample:
     """One client, in a process of its own."""
     python = str(PEER_PYTHON) if kind in ("openai", "litellm") else sys.executable
     command = [python, "-m", "bench.callers", kind, url, str(calls), str(concurrency)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=LONGEST_S)
+    except subprocess.TimeoutExpired:
+        # Seen of a peer on a busy machine. Said, and tried once more: an attempt that hangs is no speed.
+        CONSOLE.print(f"{kind} hung for {LONGEST_S} s and is started again")
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=LONGEST_S)
     if done.returncode:
         raise SystemExit(f"{kind} failed:\n{done.stderr[-2000:]}")
     return Sample(**json.loads(done.stdout.strip().splitlines()[-1]))

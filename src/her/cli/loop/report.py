@@ -2,10 +2,10 @@
 
 import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from her.cli.loop import data, exam, judges
+from her.cli.loop.about import model_lines, versions
 from her.cli.loop.loop import Loop
 from her.evals.exam import ExamResult
 from her.evals.run_report import (
@@ -13,7 +13,6 @@ from her.evals.run_report import (
     JudgeRow,
     JudgeSection,
     LossPoint,
-    ModelLine,
     PolicySection,
     PolicyStep,
     RunReport,
@@ -21,7 +20,6 @@ from her.evals.run_report import (
     SFTSection,
     StageRow,
 )
-from her.llm import describe
 from her.schema import Dialogue
 from her.stage import Finished
 from her.store import read_json, read_jsonl
@@ -66,30 +64,16 @@ def _row(loop: Loop, done: Finished) -> StageRow:
 
 
 def _about(loop: Loop, *, seconds: float) -> About:
-    lines = []
-    for role, name in loop.recipe.models.roles():
-        card = describe(name)
-        lines.append(ModelLine(role=role, name=name, licence=card.licence, limits=card.limits))
     return About(
         run=loop.run.root.name,
-        models=tuple(lines),
+        models=model_lines(loop.recipe.models.roles()),
         seed=loop.recipe.run.seed,
         recipe=loop.recipe.run.name,
-        versions=_versions(),
+        versions=versions(VERSIONED),
         machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         seconds=round(seconds, 1),
         chat_command=loop.chat_command(),
     )
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in VERSIONED:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue  # an extra that this run did not need
-    return found
 
 
 def _sft(loop: Loop, found: ExamResult) -> SFTSection:

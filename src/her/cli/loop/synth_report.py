@@ -1,14 +1,14 @@
 """The page of `her synth`: what the stages wrote, put into one record, one page and one JSON."""
 
 import itertools
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from her.cli.loop import gain
+from her.cli.loop.about import model_lines, versions
 from her.cli.loop.loop import Loop
 from her.evals.run_report import ModelLine, SampleDialogue
 from her.evals.synth_sections import CallRow, CharacterRow, Count, GainSection, LostRow, SynthPage
-from her.llm import Usage, describe
+from her.llm import Usage
 from her.llm.prices import cost_usd, price
 from her.schema import Dialogue
 from her.store import read_json, stream_jsonl
@@ -40,7 +40,7 @@ def _page(loop: Loop, report: SynthReport) -> SynthPage:
         title=report.title,
         models=_models(loop),
         seed=loop.recipe.run.seed,
-        versions=_versions(),
+        versions=versions(VERSIONED),
         counts=_counts(report, found),
         speech_found=found if searched else None,
         lost=_lost(report),
@@ -149,15 +149,4 @@ def _models(loop: Loop) -> tuple[ModelLine, ...]:
     roles = [("teacher", recipe.models.teacher)]
     if recipe.gain.measure:
         roles.append(("scorer", recipe.gain.scorer))
-    cards = [(role, describe(name)) for role, name in roles]
-    return tuple(ModelLine(role=role, name=c.name, licence=c.licence, limits=c.limits) for role, c in cards)
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in VERSIONED:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue  # an extra that this run did not need
-    return versions
+    return model_lines(roles)
