@@ -130,12 +130,8 @@ class Teacher:
                 return Answer(value=ask.check(fields), reject=None)
             except TeacherError as e:
                 reason, detail = e.reason, str(e)
-            except ReplyError as e:
-                # The engine says that its answer breaks the schema: an answer that cannot be used, like any other.
-                reason, detail = "not_json", str(e)
             except DeadLetterError as e:
-                self.counts.dead_letters[ask.stage] += 1
-                return _given_up(ask, "dead_letter", f"{e.reason}: {e}")
+                return self._buried(ask, e)
             self.refuse(ask.stage, reason)
             if self.config.tell_faults:
                 fault = _told(reason)
@@ -161,11 +157,8 @@ class Teacher:
                 return Answer(value=ask.read(await self._reply(request, ask.stage)), reject=None)
             except TeacherError as e:
                 reason, detail = e.reason, str(e)
-            except ReplyError as e:
-                reason, detail = "not_json", str(e)
             except DeadLetterError as e:
-                self.counts.dead_letters[ask.stage] += 1
-                return _given_up(ask, "dead_letter", f"{e.reason}: {e}")
+                return self._buried(ask, e)
             self.refuse(ask.stage, reason)
             if reason == "truncated" and not widened:
                 room, widened = 2 * room, True
@@ -183,10 +176,18 @@ class Teacher:
         self.counts.refused[f"{stage}.{reason}"] += 1
 
     async def _reply(self, request: Request, stage: Stage) -> Reply:
-        async with self._room:
-            reply = await self.model.reply(request)
+        try:
+            async with self._room:
+                reply = await self.model.reply(request)
+        except ReplyError as e:
+            # The engine says that its answer breaks the schema: an answer that cannot be used, like any other.
+            raise TeacherError(str(e), "not_json") from e
         self.counts.called(stage, reply.usage)
         return reply
+
+    def _buried(self, ask: "Ask[T] | FreeAsk[T]", letter: DeadLetterError) -> Answer[T]:
+        self.counts.dead_letters[ask.stage] += 1
+        return _given_up(ask, "dead_letter", f"{letter.reason}: {letter}")
 
     def _request(self, ask: Ask[T], *, attempt: int, fault: str) -> Request:
         wanted = ask.fields if attempt == 0 or ask.again is None else ask.again

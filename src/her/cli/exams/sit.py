@@ -5,10 +5,10 @@ Kill it and start it again: what was paid is in the ledger. Other judges are ano
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from her.cli.loop.board import Board
 from her.errors import ConfigError, InputError
@@ -41,6 +41,7 @@ from her.store import read_json, read_text, sha256_text, write_json, write_jsonl
 if TYPE_CHECKING:
     from her.llm import ChatModel
 
+F = TypeVar("F")
 ROOMS = ("schema", "renderers", "simulation", "llm", "evals/benchmarks", "evals/inspect")
 ITSELF = "(the examined model)"
 """A part that no other model was named for."""
@@ -107,10 +108,19 @@ class Desk:
             done = self.run.run(key, lambda folder: work(folder, progress))
         self.board.finished(done)
 
-    def open(self, names: Sequence[str], stage: str) -> "list[ChatModel]":
-        """Models behind the run's ledger."""
+    def ask(self, names: Sequence[str], stage: str, use: "Callable[[list[ChatModel]], Awaitable[F]]") -> F:
+        """What `use` makes of the named models, which stand behind the run's ledger and are closed afterwards."""
         budget = None if self.budget_usd is None else Budget(self.budget_usd)
-        return open_models(names, ledger=self.ledger, stage=stage, reproducible=True, budget=budget)
+
+        async def used() -> F:
+            models = open_models(names, ledger=self.ledger, stage=stage, reproducible=True, budget=budget)
+            try:
+                return await use(models)
+            finally:
+                for model in models:
+                    await model.close()
+
+        return asyncio.run(used())
 
 
 def sit(asked: Sitting, root: Path, board: Board) -> Summary:
@@ -205,23 +215,19 @@ def _play(desk: Desk, bench: Benchmark[Any], exam: Exam[Any], plan: Plan, source
     def work(folder: Path, progress: Progress) -> Outcome:
         from her.evals.inspect.engine import hold
 
-        async def held() -> Any:
-            models = desk.open(list(names.values()), "play")
-            try:
-                return await hold(
-                    bench,
-                    exam,
-                    plan.settings,
-                    cast=Cast(**dict(zip(names, models, strict=True))),
-                    log=folder / "log",
-                    connections=desk.connections,
-                    progress=lambda done, of: progress(done, of, "items"),
-                )
-            finally:
-                for model in models:
-                    await model.close()
-
-        found = asyncio.run(held())
+        found = desk.ask(
+            list(names.values()),
+            "play",
+            lambda models: hold(
+                bench,
+                exam,
+                plan.settings,
+                cast=Cast(**dict(zip(names, models, strict=True))),
+                log=folder / "log",
+                connections=desk.connections,
+                progress=lambda done, of: progress(done, of, "items"),
+            ),
+        )
         write_played(folder, plan, exam, found.plays)
         lost = sum(a.returned.kind == "lost" for p in found.plays for a in p.asked)
         return Outcome(
@@ -246,25 +252,21 @@ def _judge(desk: Desk, played: Played, judges: Sequence[str], settings: Settings
     def work(folder: Path, progress: Progress) -> Outcome:
         from her.evals.inspect.engine import hold
 
-        async def held() -> Any:
-            models = desk.open(judges, "judge")
-            try:
-                return await hold(
-                    bench,
-                    played.exam,
-                    settings,
-                    cast=Cast(player=models[0]),
-                    judges=models,
-                    plays={(p.item_id, p.repeat): p for p in played.plays},
-                    log=folder / "log",
-                    connections=desk.connections,
-                    progress=lambda done, of: progress(done, of, "plays"),
-                )
-            finally:
-                for model in models:
-                    await model.close()
-
-        found = asyncio.run(held())
+        found = desk.ask(
+            judges,
+            "judge",
+            lambda models: hold(
+                bench,
+                played.exam,
+                settings,
+                cast=Cast(player=models[0]),
+                judges=models,
+                plays={(p.item_id, p.repeat): p for p in played.plays},
+                log=folder / "log",
+                connections=desk.connections,
+                progress=lambda done, of: progress(done, of, "plays"),
+            ),
+        )
         write_jsonl(folder / JUDGED, found.judged)
         lost = sum(a.returned.kind == "lost" for j in found.judged for a in j.asked)
         return Outcome(outputs=(JUDGED,), kept=len(found.judged), rejected={"lost_replies": lost} if lost else {})
