@@ -205,7 +205,12 @@ def pack(loop: Loop) -> Pack:
 
 
 def _scorer(loop: Loop, name: str, *, stage: str) -> LedgerScorer | None:
-    return LedgerScorer(open_scorer(name), loop.ledger, stage=stage) if trainable(loop) else None
+    if not trainable(loop):
+        return None
+    scorer = LedgerScorer(open_scorer(name), loop.ledger, stage=stage)
+    # A model of this run is named by its place in it: where the run lies must not change what it writes.
+    scorer.name = name.replace(f"run:{loop.run.root}/", "run:")
+    return scorer
 
 
 def _spread(pairs: Sequence[Preference], most: int) -> list[Preference]:
