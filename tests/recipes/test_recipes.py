@@ -47,6 +47,12 @@ def test_the_loop_runs_whole_and_a_second_run_is_a_resume(whole: Path) -> None:
     assert {"stages", "sft", "judge", "policy", "eval"} <= set(report)
     assert [s["name"] for s in report["stages"]] == ["synth", "data", "sft", "judge", "policy", "exam"]
     assert (whole / "report.html").read_text().startswith("<!")
+    for stage in report["stages"]:
+        folder = whole / stage["name"]
+        for name in json.loads((folder / "manifest.json").read_text())["outputs"]:
+            # Where a run lies is in nothing that it writes: the same run elsewhere has the same bytes.
+            written = folder / name
+            assert not written.is_file() or str(whole).encode() not in written.read_bytes(), written
     start = time.monotonic()
     assert "✓" not in _run(whole)  # every stage was kept from before
     assert time.monotonic() - start < 60
