@@ -12,9 +12,9 @@ from her.evals.benchmarks.trust.agreement import alpha, leniency
 from her.evals.benchmarks.trust.bootstrap import clustered, clustered_statistic
 from her.evals.benchmarks.trust.contamination import mark_contaminated
 from her.evals.benchmarks.trust.controls import choice_controls
-from her.evals.benchmarks.trust.overlap import bleu, rouge_l, words
 from her.evals.benchmarks.trust.paired import detectable, paired
 from her.evals.benchmarks.trust.panel import check_panel, family, panel
+from her.renderers.overlap import bleu, rouge_l, words
 
 UNITS = [
     {"x": 1.0, "y": 1.0},

@@ -72,11 +72,11 @@ def features(place: Comparison, reply: Turn) -> tuple[float, ...]:
         "copies_last": _copied(shown, last, 3),
         "copies_profile": _copied(shown, f"{own.profile or ''} {own.background or ''} {own.motivation or ''}", 3),
         "declares": min(4.0, float(len(_DECLARES.findall(kinds["speech"])))),
-        "drama": _phrases(body, "drama") + 0.25 * sum(w.isupper() and len(w) > 2 for w in body.split()),
+        "drama": phrases(body, "drama") + 0.25 * sum(w.isupper() and len(w) > 2 for w in body.split()),
         "era": float(sum(w in _lexicon("out_of_era") and w not in known for w in body_words)),
         "exclaims": min(4.0, float(body.count("!"))),
         "faults": float(len(turn_faults(reply, config=GateConfig(system_thinking=False)))),
-        "frame": _phrases(body, "frame"),
+        "frame": phrases(body, "frame"),
         "has_action": float(bool(kinds["action"])),
         "has_speech": float(bool(kinds["speech"])),
         "has_thought": float(bool(kinds["thought"])),
@@ -154,7 +154,8 @@ def _narrates(speech: str, me: str) -> float:
     return float(any(f"{name} {verb}" in speech for name in {me, me.split()[0]} for verb in verbs))
 
 
-def _phrases(text: str, name: str) -> float:
+def phrases(text: str, name: str) -> float:
+    """Phrases of a shipped list (`drama`, `frame`) that the text holds; at most 4."""
     flat = f" {' '.join(words(text))} "
     return min(4.0, float(sum(f" {' '.join(words(p))} " in flat for p in _lexicon(name))))
 

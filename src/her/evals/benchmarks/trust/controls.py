@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from her.evals.benchmarks.mark import Control
 from her.evals.benchmarks.play import Play
-from her.evals.benchmarks.trust.overlap import bleu, rouge_l, words
+from her.renderers.overlap import bleu, rouge_l, words
 
 
 def dialogue_controls(play: Play, *, reference: str | None = None) -> tuple[Control, ...]:
