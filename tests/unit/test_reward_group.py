@@ -9,9 +9,10 @@ from reward_cases import RuleJudge, comparison, prompt, text, turn
 from her.errors import VerdictError
 from her.evals.leaks import leaks
 from her.renderers.spoken_thought import speaks_thought
-from her.reward.gates import GateConfig, gate, turn_faults
+from her.reward.gates import OBJECTIVES, GateConfig, Gated, gate, objectives, turn_faults
 from her.reward.group import GroupConfig, GroupReward, RewardedReply
-from her.schema import Comparison, Turn, Winner
+from her.reward.score import PlayedGame, batch_scaled, score
+from her.schema import Comparison, Decided, Turn, Unparsed, Winner
 
 GATES = GateConfig(system_thinking=False, max_words=40)
 LEAK = "I sold the stone and I hid the coins in the flour bin"
@@ -46,12 +47,41 @@ def _reward(
         (text(turn(f"{LEAK}.", thought=LEAK)), "leak"),
         (text(turn("Stones walk. Well. Stones walk! Yes. Stones, walk?")), "loop"),
         (text(turn("Stones walk.", plan="A plan that was not asked for")), "system_thinking"),
+        (text(turn("Stones walk \ud800.")), "bad_text"),
+        ("Ann: " + "!" * 100_000, "too_long"),
+        (text(turn("石头不会走路，父亲。")), "foreign_script"),
+        (text(turn("Камни не ходят.", thought="He counts again")), "foreign_script"),
+        (text(turn("She sold the spare grindstone to a pedlar and hid the coins.")), "recites_profile"),
     ],
 )
 def test_gates_by_name(reply: str, fault: str | None) -> None:
     found = gate(reply, prompt(), finish_reason="stop", config=GATES)
     assert found.fault == fault
     assert (found.turn is None) == (fault is not None)
+    failed = {o for o, passed in objectives(found.faults).items() if not passed}
+    assert failed == {OBJECTIVES[f] for f in found.faults}
+    assert bool(failed) == (fault is not None)
+
+
+def test_a_secret_is_known_by_its_words_alone() -> None:
+    """Tom keeps to himself what stands in his background; what is said aloud or of one's own is no secret."""
+    secret = "he took the missing stone to the ferry himself last night"
+    place = prompt()
+    tom = place.scene.character("Tom").model_copy(update={"background": f"In truth {secret}."})
+    scene = place.scene.model_copy(update={"characters": (place.scene.character("Ann"), tom)})
+    knowing = text(turn("No.", thought=f"I know that {secret}"))
+    assert gate(knowing, place, finish_reason="stop", config=GATES).fault is None
+    place = place.model_copy(update={"scene": scene})
+    assert gate(knowing, place, finish_reason="stop", config=GATES).faults == ("knows_secret",)
+    overheard = turn(f"In truth {secret}.").model_copy(update={"speaker": "Tom"})
+    told = place.model_copy(update={"history": (*place.history, overheard)})
+    assert gate(knowing, told, finish_reason="stop", config=GATES).fault is None
+
+
+def test_a_length_band_has_two_ends() -> None:
+    band = GateConfig(system_thinking=False, min_words=3, max_words=5)
+    found = [gate(text(turn("one " * n + "end")), prompt(), finish_reason="stop", config=band).fault for n in (1, 3, 6)]
+    assert found == ["too_short", None, "too_long"]
 
 
 def test_a_leak_is_a_thought_said_or_acted_and_the_exam_says_the_same() -> None:
@@ -86,7 +116,9 @@ def test_the_better_reply_gets_the_higher_reward_and_gated_ones_the_lowest() -> 
     assert values == sorted(values)  # type: ignore[type-var]
     assert gated.reward == pytest.approx((short.reward or 0) - 1.0)
     assert (long.wins, long.games, long.unread) == (4, 4, 0)
-    assert all(c.id.startswith("p.") for c in judge.asked)
+    assert {c.id for c in judge.asked} == {f"p.{i}.{j}" for i in (0, 1, 3) for j in (0, 1, 3) if i != j}
+    assert gated.uncertainty is None
+    assert all(r.uncertainty is not None and 0 < r.uncertainty < 2 for r in (short, middle, long))
 
 
 def test_a_gated_reply_never_reaches_the_judge() -> None:
@@ -109,6 +141,9 @@ def test_unread_games_are_missing_and_a_reply_without_any_has_no_reward() -> Non
     assert high.reward is not None
     assert low.reward < high.reward
     assert (low.games, low.unread) == (2, 2)
+    assert unread.uncertainty is None
+    full = _reward(RuleJudge(_longer), texts, config=GroupConfig(shrink=False))
+    assert (low.uncertainty or 0) > (full[0].uncertainty or 9), "fewer games, less sure"
 
 
 def test_nothing_read_rewards_nobody() -> None:
@@ -152,3 +187,42 @@ def test_round_robin_meets_everyone() -> None:
 def test_swapped_comparisons_are_the_same_pair() -> None:
     case = comparison(turn("a"), turn("b"))
     assert case.swap().swap() == case
+
+
+def test_knockout_asks_round_by_round() -> None:
+    judge = RuleJudge(_longer)
+    config = GroupConfig(schedule="knockout", shrink=False)
+    rewards = [
+        r.reward or 0.0 for r in _reward(judge, [text(turn("a " * n + "b")) for n in (1, 7, 3, 9)], config=config)
+    ]
+    assert len(judge.asked) == 7
+    assert max(rewards) == rewards[3]
+    assert rewards[1] > rewards[2] > rewards[0] or rewards[1] > rewards[0]
+    assert sum(rewards) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_scoring_is_pure_and_refuses_games_of_strangers() -> None:
+    gated = [
+        Gated(fault=None, turn=turn("a")),
+        Gated(fault="strict", faults=("strict",), turn=None),
+        Gated(fault=None, turn=turn("b")),
+    ]
+    games = [
+        PlayedGame(first=0, second=2, verdict=Decided(winner="cand_1")),
+        PlayedGame(first=2, second=0, verdict=Unparsed(reason="silent")),
+    ]
+    once, again = (score(gated, games, config=GroupConfig(shrink=False)) for _ in range(2))
+    assert once == again
+    assert [r.games for r in once.replies] == [1, 0, 1]
+    assert [r.unread for r in once.replies] == [1, 0, 1]
+    for bad in ((0, 1), (0, 3), (0, 0)):
+        stray = PlayedGame(first=bad[0], second=bad[1], verdict=Decided(winner="tie"))
+        with pytest.raises(VerdictError, match="plan it anew"):
+            score(gated, [stray], config=GroupConfig())
+
+
+def test_a_batch_is_scaled_by_one_number_and_noise_stays_zero() -> None:
+    """Centred: (-1, 1), (0,), (-3, unknown, 3): root mean square sqrt((1+1+0+9+9)/5) = 2."""
+    assert batch_scaled([[1.0, 3.0], [5.0], [-3.0, None, 3.0]]) == [[-0.5, 0.5], [0.0], [-1.5, None, 1.5]]
+    assert batch_scaled([[2.0, 2.0], [None]]) == [[0.0, 0.0], [None]]
+    assert batch_scaled([]) == []

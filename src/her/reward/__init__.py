@@ -8,7 +8,8 @@ from her.reward.judge import Joint, Judge, both_orders
 from her.reward.measure import JudgeReport, measure, select
 from her.reward.pack import Pack, load_pack
 from her.reward.parts import Parts, parts
-from her.reward.ratings import bradley_terry
+from her.reward.ratings import rate
+from her.reward.score import GroupScore, batch_scaled, score
 
 __all__ = [
     "Brief",
@@ -17,18 +18,21 @@ __all__ = [
     "Gated",
     "GroupConfig",
     "GroupReward",
+    "GroupScore",
     "Joint",
     "Judge",
     "JudgeReport",
     "Pack",
     "Parts",
     "RewardedReply",
+    "batch_scaled",
     "both_orders",
-    "bradley_terry",
     "circulant",
     "gate",
     "load_pack",
     "measure",
     "parts",
+    "rate",
+    "score",
     "select",
 ]
