@@ -54,8 +54,8 @@ def test_position_absorbs_a_habit_where_games_are_missing() -> None:
 
 def test_standard_error_by_hand() -> None:
     """Two tied replies, one game, no place: H = [[1/4,-1/4],[-1/4,1/4]] + 1/2 I. Along u = (1,-1)/sqrt2, the only
-    direction left when centred, H u = (1/2 + 1/2) u, so the centred covariance is u u' / 1 = [[.5,-.5],[-.5,.5]] and each
-    error sqrt(.5). Without a game it is that of the prior: sqrt(1/0.5 · 1/2) = 1."""
+    direction left when centred, H u = (1/2 + 1/2) u, so the centred covariance is u u' / 1 = [[.5,-.5],[-.5,.5]] and
+    each error sqrt(.5). Without a game it is that of the prior: sqrt(1/0.5 · 1/2) = 1."""
     tied = rate(2, [Game(first=0, second=1, score=0.5)], ridge=0.5, fit_position=False)
     assert tied.errors_Bn[0] == pytest.approx([math.sqrt(0.5)] * 2)
     assert rate(2, [], ridge=0.5).errors_Bn[0] == pytest.approx([1.0, 1.0])

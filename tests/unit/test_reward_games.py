@@ -52,8 +52,8 @@ def test_knockout_leaves_one_whatever_is_read(n: int, scores: list[float | None]
 
 
 def test_knockout_by_hand() -> None:
-    """Five replies; 3 wins its seeding, 4 ties, the rest lose: seeds 3, 4, 0, 1, 2. A field of eight wants three byes, so
-    the last two meet: 1 against 2. Then the best seed meets the worst that is left."""
+    """Five replies; 3 wins its seeding, 4 ties, the rest lose: seeds 3, 4, 0, 1, 2. A field of eight wants three byes,
+    so the last two meet: 1 against 2. Then the best seed meets the worst that is left."""
     seeding: list[Result] = [((i, ANCHOR), s) for i, s in enumerate((0.0, 0.0, 0.0, 1.0, 0.5))]
     (first,) = knockout(5, seeding)
     assert first == (1, 2)

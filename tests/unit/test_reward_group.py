@@ -49,7 +49,7 @@ def _reward(
         (text(turn("Stones walk.", plan="A plan that was not asked for")), "system_thinking"),
         (text(turn("Stones walk \ud800.")), "bad_text"),
         ("Ann: " + "!" * 100_000, "too_long"),
-        (text(turn("石头不会走路，父亲。")), "foreign_script"),
+        (text(turn("石头不会走路")), "foreign_script"),
         (text(turn("Камни не ходят.", thought="He counts again")), "foreign_script"),
         (text(turn("She sold the spare grindstone to a pedlar and hid the coins.")), "recites_profile"),
     ],
@@ -197,7 +197,7 @@ def test_knockout_asks_round_by_round() -> None:
     ]
     assert len(judge.asked) == 7
     assert max(rewards) == rewards[3]
-    assert rewards[1] > rewards[2] > rewards[0] or rewards[1] > rewards[0]
+    assert rewards[1] > rewards[0]
     assert sum(rewards) == pytest.approx(0.0, abs=1e-9)
 
 

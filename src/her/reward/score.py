@@ -1,10 +1,10 @@
 """Score: from gated replies and the verdicts of their games to one reward each, or none. A pure function.
 
 Owns the scale. Circulant, round robin and knockout: Bradley-Terry strengths in logits, centred on the group's
-survivors, shrunk by their reliability; typically within ±2. Anchor: the mean over games of +1 win, 0 tie, -1 loss (HER §5.1). A
-gated reply gets `gate_penalty` less than the worst survivor, and never more than -`gate_penalty`. A reply that survived
-but whose games could not be read gets None, never a number. A lone survivor among gated replies gets 0: it beat them at
-the gate.
+survivors, shrunk by their reliability; typically within ±2. Anchor: the mean over games of +1 win, 0 tie, -1 loss
+(HER §5.1). A gated reply gets `gate_penalty` less than the worst survivor, and never more than -`gate_penalty`. A reply
+that survived but whose games could not be read gets None, never a number. A lone survivor among gated replies gets 0:
+it beat them at the gate.
 
 A group is never divided by its own standard deviation, which turns noise into full-size rewards: `batch_scaled` divides
 a whole batch by one number.
