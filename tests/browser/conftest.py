@@ -153,6 +153,11 @@ def run_report(name: str = "quickstart") -> RunReport:
             top_layout_share=0.25 + 0.015 * i,
             gated=0 if i == 4 else max(0, 4 - i // 3),
             tokens=81 + 3 * math.sin(i / 2),
+            opening_share=0.1 + 0.01 * i,
+            self_bleu=0.05 + 0.005 * i,
+            agreed=7 if i % 4 == 0 else 0,
+            compared=11 if i % 4 == 0 else 0,
+            alarms=("31 words of thought, 14 were usual",) if i == 12 else (),
         )
         for i in range(1, 13)
     )
@@ -264,7 +269,15 @@ def run_report(name: str = "quickstart") -> RunReport:
             ),
             trained_on=30,
         ),
-        policy=PolicySection(start="the fine-tuned model", judge="PMI, 1.5B", prompts=24, group=4, steps=steps),
+        policy=PolicySection(
+            start="the fine-tuned model",
+            judge="PMI, 1.5B",
+            prompts=24,
+            group=4,
+            steps=steps,
+            witness="blend",
+            rollback="collapse at step 12 (sick since 11): 62% of the replies open alike; taken back to step 8",
+        ),
         eval=result,
         samples=(
             SampleDialogue(title="Mutton pie, by hand", dialogue=given, opening=2),

@@ -7,12 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from policy_cases import prompts, rewarded
 from tiny_policy import make_policy
 
 from her.errors import TrainError
-from her.renderers import chat, prompt_ids, read_lenient
+from her.renderers import prompt_ids, read_lenient
 from her.reward.group import RewardedReply
-from her.schema import Character, Part, RLPrompt, Scene, Turn
+from her.schema import RLPrompt
 from her.train import PolicyConfig, PolicyResult, Rollout, TrainStep, train_policy
 
 CONFIG = PolicyConfig(
@@ -28,38 +29,6 @@ CONFIG = PolicyConfig(
 )
 
 
-def _prompts(n: int = 4) -> list[RLPrompt]:
-    scene = Scene(
-        id="lamp",
-        book_id=None,
-        chapter=None,
-        scenario="A lamp-house at night.",
-        characters=(Character(name="Ann"), Character(name="Ben")),
-    )
-    said = [
-        Turn(id=f"t{i}", speaker="Ben", parts=(Part(kind="speech", text=" ".join(["Where?"] * (i + 1))),))
-        for i in range(n)
-    ]
-    reference = Turn(id="r", speaker="Ann", parts=(Part(kind="speech", text="There is no key."),))
-    return [
-        RLPrompt(
-            id=f"lamp:{t.id}",
-            dialogue_id="lamp",
-            turn_id=t.id,
-            character="Ann",
-            scene=scene,
-            history=(t,),
-            messages=chat(scene, (t,), "Ann", history_policy="drop_own_system", system_thinking=False),
-            reference=reference,
-            split="train",
-            provenance="gold",
-            history_policy="drop_own_system",
-            system_thinking=False,
-        )
-        for t in said
-    ]
-
-
 class Counted:
     """Rewards the number of `e` in a reply; the second of each group cannot be read."""
 
@@ -72,14 +41,10 @@ class Counted:
     ) -> list[RewardedReply]:
         self.calls.append((prompt.id, len(texts)))
         return [
-            RewardedReply(
-                reward=None if self.unread and i == 1 else float(t.count("e") + len(t) / 100),
-                gated=None,
-                turn=prompt.reference,
-                games=1,
+            rewarded(
+                None if self.unread and i == 1 else float(t.count("e") + len(t) / 100),
+                prompt.reference,
                 unread=int(self.unread and i == 1),
-                wins=0,
-                ties=0,
             )
             for i, t in enumerate(texts)
         ]
@@ -95,7 +60,7 @@ def whole(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[PolicyR
     out, reward = tmp_path_factory.mktemp("whole"), Counted()
     told: list[TrainStep] = []
     result = train_policy(
-        CONFIG, base=base, adapter=None, prompts=_prompts(), reward=reward, out=out, progress=told.append
+        CONFIG, base=base, adapter=None, prompts=prompts(), reward=reward, out=out, progress=told.append
     )
     assert [t.step for t in told] == [1, 2, 3, 4]
     assert "reward" in told[0].figures
@@ -105,7 +70,7 @@ def whole(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[PolicyR
 def test_every_call_is_a_whole_group_and_every_reply_is_kept(whole: tuple[PolicyResult, Path, Counted]) -> None:
     result, out, reward = whole
     assert [n for _, n in reward.calls] == [2] * 8
-    assert sorted(p for p, _ in reward.calls) == sorted(2 * [p.id for p in _prompts()])
+    assert sorted(p for p, _ in reward.calls) == sorted(2 * [p.id for p in prompts()])
     assert [s.replies for s in result.curve] == [4] * 4
     assert all(s.layouts.top_layout == "speech" and s.layouts.top_share == 1 for s in result.curve)
     assert all(s.token_entropy is not None and s.token_entropy > 1 for s in result.curve)
@@ -135,10 +100,10 @@ def test_a_stopped_run_goes_on_to_the_same_curve(
             raise _Stop
 
     with pytest.raises(_Stop):
-        train_policy(CONFIG, base=base, adapter=None, prompts=_prompts(), reward=Counted(), out=tmp_path, progress=stop)
+        train_policy(CONFIG, base=base, adapter=None, prompts=prompts(), reward=Counted(), out=tmp_path, progress=stop)
     with (tmp_path / "rollouts.jsonl").open("a") as file:
         file.write('{"step": 3, "prom')
-    result = train_policy(CONFIG, base=base, adapter=None, prompts=_prompts(), reward=Counted(), out=tmp_path)
+    result = train_policy(CONFIG, base=base, adapter=None, prompts=prompts(), reward=Counted(), out=tmp_path)
     assert result.resumed_from == 2
     assert [s.reward for s in result.curve] == pytest.approx([s.reward for s in whole[0].curve], abs=1e-6)
     assert (tmp_path / "rollouts.jsonl").read_text() == (whole[1] / "rollouts.jsonl").read_text()
@@ -148,9 +113,7 @@ def test_unknown_rewards_are_counted_and_teach_nothing(base: Path, tmp_path: Pat
     from safetensors.numpy import load_file
 
     config = CONFIG.model_copy(update={"steps": 1})
-    result = train_policy(
-        config, base=base, adapter=None, prompts=_prompts(), reward=Counted(unread=True), out=tmp_path
-    )
+    result = train_policy(config, base=base, adapter=None, prompts=prompts(), reward=Counted(unread=True), out=tmp_path)
     (step,) = result.curve
     assert (step.unknown, step.unread, step.flat_groups) == (2, 2, 2)
     assert step.reward is not None
@@ -162,7 +125,7 @@ def test_replies_that_were_cut_off_teach_nothing(base: Path, tmp_path: Path) -> 
     from safetensors.numpy import load_file
 
     config = CONFIG.model_copy(update={"steps": 1, "max_completion_tokens": 2, "mask_truncated": True})
-    result = train_policy(config, base=base, adapter=None, prompts=_prompts(), reward=Counted(), out=tmp_path)
+    result = train_policy(config, base=base, adapter=None, prompts=prompts(), reward=Counted(), out=tmp_path)
     assert result.curve[0].truncated == result.curve[0].replies == 4
     weights = load_file(tmp_path / "peft" / "adapter_model.safetensors")
     assert all(abs(w).max() < 1e-8 for name, w in weights.items() if "lora_B" in name)
@@ -170,10 +133,10 @@ def test_replies_that_were_cut_off_teach_nothing(base: Path, tmp_path: Path) -> 
 
 def _bridge(base: Path, tmp_path: Path) -> tuple[object, object]:
     from her.train.engine import load_tokenizer
-    from her.train.group_trainer import RewardBridge, fitting
+    from her.train.reward_bridge import RewardBridge, fitting
 
     tokenizer = load_tokenizer(base)
-    usable = fitting(_prompts(), tokenizer, most=1000)
+    usable = fitting(prompts(), tokenizer, most=1000)
     bridge = RewardBridge(Counted(), usable, tokenizer, config=CONFIG, rollouts=tmp_path / "rollouts.jsonl")
     return bridge, tokenizer
 
@@ -240,11 +203,11 @@ def test_sampling_leaves_the_weights_as_they_were(base: Path) -> None:
 def test_prompts_that_do_not_fit_are_counted(base: Path, tmp_path: Path) -> None:
     lengths = sorted(len(ids) for _, ids in _bridge(base, tmp_path)[0].usable)  # type: ignore[attr-defined]
     config = CONFIG.model_copy(update={"steps": 1, "max_prompt_tokens": lengths[1]})
-    result = train_policy(config, base=base, adapter=None, prompts=_prompts(), reward=Counted(), out=tmp_path)
+    result = train_policy(config, base=base, adapter=None, prompts=prompts(), reward=Counted(), out=tmp_path)
     assert (result.prompts, result.prompts_too_long) == (2, 2)
     with pytest.raises(TrainError, match="raise max_prompt_tokens"):
         train_policy(
             config.model_copy(update={"max_prompt_tokens": 5}),
-            base=base, adapter=None, prompts=_prompts(), reward=Counted(), out=tmp_path,
+            base=base, adapter=None, prompts=prompts(), reward=Counted(), out=tmp_path,
         )  # fmt: skip
     assert json.loads((tmp_path / "training.json").read_text())["prompts"] == 2

@@ -14,8 +14,12 @@ TEXT = [
 ]
 
 
-def make_policy(folder: Path, *, layers: int = 2, width: int = 64) -> Path:
-    """A Hugging Face folder with weights and tokenizer; the same bytes every time."""
+def make_policy(folder: Path, *, layers: int = 2, width: int = 64, spread: float = 0.02) -> Path:
+    """A Hugging Face folder with weights and tokenizer; the same bytes every time.
+
+    `spread` is the standard deviation of weights at the start: with that of a trained model's beginning, tied
+    embeddings are so short that no token can become likely, however long one trains.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,6 +52,7 @@ def make_policy(folder: Path, *, layers: int = 2, width: int = 64) -> Path:
         num_key_value_heads=2,
         max_position_embeddings=2048,
         tie_word_embeddings=True,
+        initializer_range=spread,
         bos_token_id=1,
         eos_token_id=2,
         pad_token_id=0,

@@ -75,13 +75,16 @@ def policy_plot(report: RunReport) -> str | None:
         ("share of the top layout", [s.top_layout_share for s in steps]),
         ("tokens per reply", [s.tokens for s in steps]),
         ("share that passed the gates", [passed(s) for s in steps]),
+        ("share of the top opening", [s.opening_share for s in steps]),
+        ("Self-BLEU within a group", [s.self_bleu for s in steps]),
+        ("agreement with the other judge", [s.agreed / s.compared if s.compared else None for s in steps]),
     ]
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(8.6, 4.6))
-        grid = figure.subplots(2, 3, squeeze=False)
+        figure = Figure(figsize=(8.6, 6.7))
+        grid = figure.subplots(3, 3, squeeze=False)
         for number, (axes, (title, values)) in enumerate(zip(grid.flat, panels, strict=True)):
             _line(axes, steps, values, title)
-            if number >= 3:
+            if number >= 6:
                 axes.set_xlabel("step")
         return _svg(figure, "policy")
 

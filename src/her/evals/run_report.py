@@ -99,6 +99,16 @@ class PolicyStep(Record):
     """Share of the commonest layout; near 1 the policy has collapsed onto one pattern."""
     tokens: float | None
     """Mean tokens written per reply."""
+    opening_share: float | None
+    """Share of the commonest first three words that others hear."""
+    self_bleu: float | None
+    """How much the replies to one prompt repeat one another."""
+    agreed: int
+    """Pairs of replies that a judge outside the training puts in the reward's order."""
+    compared: int
+    """Pairs that could be compared so."""
+    alarms: tuple[str, ...]
+    """What the guard found alarming."""
 
 
 class PolicySection(Record):
@@ -112,6 +122,10 @@ class PolicySection(Record):
     group: int
     """Replies per prompt."""
     steps: tuple[PolicyStep, ...]
+    witness: str
+    """The judge outside the training."""
+    rollback: str | None
+    """Why and to which step the policy was taken back; None: it was not."""
     note: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""Word overlap of texts: BLEU and ROUGE-L with a reference, and Self-BLEU, how much the texts of a group repeat one another.
+"""Word overlap: BLEU and ROUGE-L with a reference, and Self-BLEU, how much the texts of a group repeat one another.
 
 Two tokenisations: `words` (ours: runs of letters and digits, and single characters of scripts without spaces) and plain
 splitting at white space, which the `rouge` package used by CoSER's evaluator does. An empty side has no overlap to

@@ -1,17 +1,16 @@
 """GroupTrainer: TRL's GRPO trainer with whole groups, shared prompts and our reward.
 
-Owns the bridge between TRL's flat batches and groups of replies to one prompt. TRL keeps the algorithm: advantages,
-clipping, loss. Three of its steps are replaced because a group shares its prompt: sampling reads it once
-(`rollout.py`), scoring packs it once (`packing.py`), and a micro-batch is exactly one group, so nothing is padded.
-Imported only by `her.train.policy`, after the engine was prepared.
+Owns how TRL's flat batches stay groups of replies to one prompt (`reward_bridge.py` rewards them). TRL keeps the
+algorithm: advantages, clipping, loss. Three of its steps are replaced because a group shares its prompt: sampling reads
+it once (`rollout.py`), scoring packs it once (`packing.py`), and a micro-batch is exactly one group, so nothing is
+padded. Imported only by `her.train.policy`, after the engine was prepared.
 """
 
-import asyncio
 import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from datasets import Dataset  # type: ignore[import-untyped]
@@ -22,84 +21,17 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
 from her.errors import TrainError
-from her.renderers.layouts import layout_stats
-from her.renderers.tokens import prompt_ids
-from her.reward.group import RewardedReply
-from her.schema import RLPrompt
-from her.store import canonical
 from her.train.checkpoint import mark_whole
 from her.train.clock import StepClock
 from her.train.engine import Placement, arguments, load_policy
+from her.train.guard import alarms, sick
 from her.train.label_trainer import tensors_of
 from her.train.packing import pack
-from her.train.policy import GroupReward, PolicyConfig, PolicyStep, Rollout
+from her.train.policy import GroupReward, PolicyConfig, PolicyStep
 from her.train.progress import Progress
+from her.train.reward_bridge import RewardBridge, Usable, step_of
 from her.train.rollout import merged, sample_group
-
-Usable = tuple[RLPrompt, tuple[int, ...]]
-"""A prompt with its token ids, exactly as at inference."""
-
-
-def fitting(prompts: Sequence[RLPrompt], tokenizer: Any, *, most: int) -> list[Usable]:
-    """The prompts of at most `most` tokens."""
-    encoded = [(p, prompt_ids(p.messages, tokenizer)) for p in prompts]
-    return [(p, ids) for p, ids in encoded if len(ids) <= most]
-
-
-class RewardBridge:
-    """TRL's reward function: a flat batch in, one number or None each out. Counts what it sees."""
-
-    __name__ = "group_reward"
-
-    def __init__(
-        self, reward: GroupReward, usable: Sequence[Usable], tokenizer: Any, *, config: PolicyConfig, rollouts: Path
-    ) -> None:
-        self.reward, self.usable, self.tokenizer = reward, usable, tokenizer
-        self.config, self.rollouts = config, rollouts
-        self.ends = {int(tokenizer.eos_token_id)}
-        self.seen: list[tuple[list[RewardedReply], list[list[int]]]] = []
-        """Groups since the last log: rewards and completion ids."""
-
-    async def __call__(
-        self, *, completion_ids: list[list[int]], number: list[int], trainer_state: Any, **rest: Any
-    ) -> list[float | None]:
-        size = self.config.group_size
-        if len(number) % size or any(len(set(number[i : i + size])) != 1 for i in range(0, len(number), size)):
-            raise TrainError(f"a reward call is not made of whole groups of {size}; keep whole groups on one device")
-        starts = range(0, len(number), size)
-        groups = [completion_ids[i : i + size] for i in starts]
-        replies = await asyncio.gather(
-            *(self._group(self.usable[number[i]][0], g) for i, g in zip(starts, groups, strict=True))
-        )
-        step = int(trainer_state.global_step) + 1
-        lines = []
-        for i, group, rewarded in zip(starts, groups, replies, strict=True):
-            self.seen.append((list(rewarded), group))
-            for ids, r in zip(group, rewarded, strict=True):
-                text, finish = self.text_of(ids)
-                prompt_id = self.usable[number[i]][0].id
-                rollout = Rollout(
-                    step=step, prompt_id=prompt_id, text=text, finish_reason=finish, reward=r.reward, gated=r.gated
-                )
-                lines.append(canonical(rollout.model_dump(mode="json")) + "\n")
-        with self.rollouts.open("a", encoding="utf-8") as file:
-            file.write("".join(lines))
-        return [r.reward for rewarded in replies for r in rewarded]
-
-    async def _group(self, prompt: RLPrompt, group: list[list[int]]) -> Sequence[RewardedReply]:
-        texts, finishes = zip(*(self.text_of(ids) for ids in group), strict=True)
-        rewarded = await self.reward(prompt, list(texts), list(finishes))
-        if len(rewarded) != len(group):
-            raise TrainError(f"{len(rewarded)} rewards for {len(group)} replies to {prompt.id!r}; mend the reward")
-        if bad := [r.reward for r in rewarded if r.reward is not None and not math.isfinite(r.reward)]:
-            raise TrainError(f"a reward for {prompt.id!r} is {bad[0]}; an unknown reward must be None")
-        return rewarded
-
-    def text_of(self, ids: list[int]) -> tuple[str, Literal["stop", "length"]]:
-        """What was written, as it is: only the end of turn is taken off. (TRL would drop every special token.)"""
-        ended = bool(ids) and ids[-1] in self.ends
-        text = self.tokenizer.decode(ids[:-1] if ended else ids, skip_special_tokens=False)
-        return str(text), "stop" if ended else "length"
+from her.train.way_back import keep
 
 
 class GroupTrainer(GRPOTrainer):
@@ -184,14 +116,16 @@ class GroupTrainer(GRPOTrainer):
 class _Watch(TrainerCallback):
     """One PolicyStep per step into the state (so that a resumed run has them all), and a marker on each checkpoint."""
 
-    def __init__(self, bridge: RewardBridge, progress: Progress, run: str) -> None:
-        self.bridge, self.run = bridge, run
+    def __init__(self, bridge: RewardBridge, progress: Progress, run: str, healthy: Path) -> None:
+        self.bridge, self.run, self.healthy = bridge, run, healthy
         self.clock = StepClock("policy", progress)
         self.since = time.monotonic()
+        self.curve: list[PolicyStep] = []
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.clock.start()
         self.since = time.monotonic()
+        self.curve = curve_of(state)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         if not logs or "loss" not in logs or not self.bridge.seen:
@@ -202,6 +136,7 @@ class _Watch(TrainerCallback):
         self.since = now
         state.log_history.append({"step": state.global_step, "her_policy_step": step.model_dump(mode="json")})
         self.bridge.seen.clear()
+        self.bridge.agreed = self.bridge.compared = 0
         if not math.isfinite(step.loss):
             raise TrainError(f"the loss became {step.loss} at step {step.step}; lower `learning_rate`")
         figures = {
@@ -212,36 +147,25 @@ class _Watch(TrainerCallback):
             "completion_tokens": step.completion_tokens,
         }
         known = {"reward": step.reward, "layout_bits": step.layouts.entropy_bits, "top_layout": step.layouts.top_share}
+        known |= {"opening": step.variety.opening_share, "self_bleu": step.variety.self_bleu}
         figures |= {name: value for name, value in known.items() if value is not None}
+        self.curve.append(step)
+        guard = self.bridge.config.guard
+        figures["alarms"] = float(len(alarms(self.curve, guard)))
+        if guard.on_collapse == "roll_back" and sick(self.curve, guard):
+            control.should_training_stop = True
         self.clock.tell(state.global_step, state.max_steps, figures)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}", self.run)
+        checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        mark_whole(checkpoint, self.run)
+        if not alarms(self.curve, self.bridge.config.guard):
+            keep(checkpoint, self.healthy, step=state.global_step)
 
 
-def step_of(bridge: RewardBridge, step: int, loss: float, *, entropy: float | None, seconds: float) -> PolicyStep:
-    """The figures of the groups that the bridge has seen."""
-    replies = [r for rewarded, _ in bridge.seen for r in rewarded]
-    completions = [ids for _, group in bridge.seen for ids in group]
-    known = [[r.reward for r in rewarded if r.reward is not None] for rewarded, _ in bridge.seen]
-    rewards = [x for group in known for x in group]
-    return PolicyStep(
-        step=step,
-        replies=len(replies),
-        reward=sum(rewards) / len(rewards) if rewards else None,
-        unknown=len(replies) - len(rewards),
-        gated=sum(r.gated is not None for r in replies),
-        truncated=sum(bridge.text_of(ids)[1] == "length" for ids in completions),
-        groups=len(known),
-        flat_groups=sum(not group or max(group) - min(group) < 1e-9 for group in known),
-        games=sum(r.games for r in replies),
-        unread=sum(r.unread for r in replies),
-        layouts=layout_stats(r.turn for r in replies if r.turn is not None),
-        completion_tokens=sum(len(ids) for ids in completions) / len(completions),
-        token_entropy=entropy,
-        loss=loss,
-        seconds=seconds,
-    )
+def curve_of(state: Any) -> list[PolicyStep]:
+    """Every step's figures, those before a resume included."""
+    return [PolicyStep.model_validate(e["her_policy_step"]) for e in state.log_history if "her_policy_step" in e]
 
 
 def build_trainer(
@@ -252,6 +176,7 @@ def build_trainer(
     tokenizer: Any,
     ordered: Sequence[Usable],
     reward: GroupReward,
+    witness: GroupReward | None,
     rollouts: Path,
     checkpoints: Path,
     run: str,
@@ -263,7 +188,7 @@ def build_trainer(
     torch.manual_seed(config.seed)
     lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=list(targets), task_type="CAUSAL_LM")
     model = load_policy(base, adapter=adapter, lora=lora, place=place)
-    bridge = RewardBridge(reward, ordered, tokenizer, config=config, rollouts=rollouts)
+    bridge = RewardBridge(reward, ordered, tokenizer, config=config, rollouts=rollouts, witness=witness)
     settings = GRPOConfig(
         **arguments(
             checkpoints=checkpoints,
@@ -299,7 +224,7 @@ def build_trainer(
         args=settings,
         train_dataset=Dataset.from_list([{"prompt": str(i), "number": i} for i in range(len(ordered))]),
         processing_class=tokenizer,
-        callbacks=[_Watch(bridge, progress, run)],
+        callbacks=[_Watch(bridge, progress, run, checkpoints.with_name("healthy"))],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.config, trainer.usable = config, ordered

@@ -1,8 +1,8 @@
 """Policy RL: GRPO on the SFT adapter, rewarded group by group (HER §3.3, §5).
 
-Owns settings, resume, the live figures and the record of rollouts. What a reply is worth is decided by `her.reward`;
-what is sampled is scored, token for token. Departs from the paper in scale; its clip-higher (DAPO) is set
-and without effect here (see `PolicyConfig.epsilon_high`).
+Owns settings, resume, the live figures, the record of rollouts and the result of a collapse. What a reply is worth is
+decided by `her.reward`, what a collapse is by `guard.py`; what is sampled is scored, token for token. Departs from the
+paper in scale; its clip-higher (DAPO) is set and without effect here (see `PolicyConfig.epsilon_high`).
 """
 
 import json
@@ -14,13 +14,13 @@ from typing import Literal, Protocol
 from pydantic import Field
 
 from her.errors import TrainError
-from her.renderers.layouts import LayoutStats
 from her.reward.group import RewardedReply
 from her.schema import Record, RLPrompt
 from her.store import sha256_file, write_json, write_text
 from her.train import engine
 from her.train.batches import plan_rows
 from her.train.checkpoint import fingerprint, last_whole
+from her.train.guard import Collapse, GuardConfig, Health, collapse
 from her.train.progress import Progress, silent
 from her.train.sft import PROJECTIONS, save_adapter
 
@@ -36,7 +36,7 @@ class PolicyConfig(Record):
     """Longer prompts are left out, and counted."""
     temperature: float = Field(default=1.0, gt=0)
     learning_rate: float = Field(default=5e-5, gt=0)
-    loss_type: Literal["dapo", "grpo", "dr_grpo", "bnpo"] = "dapo"
+    loss_type: Literal["dapo", "grpo", "dr_grpo", "bnpo", "cispo"] = "dapo"
     epsilon: float = Field(default=0.2, gt=0)
     """Lower clip of the ratio of new to old probability. No effect here: see `epsilon_high`."""
     epsilon_high: float = Field(default=0.28, gt=0)
@@ -50,6 +50,7 @@ class PolicyConfig(Record):
     rank: int = Field(default=16, gt=0)
     """Of a fresh adapter, where none is continued."""
     alpha: int = Field(default=32, gt=0)
+    guard: GuardConfig = GuardConfig()
     save_every: int = Field(default=2, gt=0)
     seed: int = 0
 
@@ -73,16 +74,13 @@ class Rollout(Record):
     gated: str | None
 
 
-class PolicyStep(Record):
+class PolicyStep(Health):
     """One step, live and in the result."""
 
-    step: int
-    replies: int
     reward: float | None
     """Mean of the known rewards; None where none is known."""
     unknown: int
     """Replies without a reward: excluded from the loss."""
-    gated: int
     truncated: int
     groups: int
     flat_groups: int
@@ -91,14 +89,20 @@ class PolicyStep(Record):
     """Games read, counted once for each reply in them."""
     unread: int
     """Games that could not be read, counted the same way."""
-    layouts: LayoutStats
-    """Of the replies that were read: the guard against pattern collapse."""
     completion_tokens: float
     """Mean length."""
     token_entropy: float | None
     """Mean over completion tokens, nats."""
     loss: float
     seconds: float
+
+
+class Rollback(Record):
+    """A collapse, and where the run was taken back to."""
+
+    collapse: Collapse
+    to: int
+    """Step of the adapter that is the result; 0: the adapter that training began from."""
 
 
 class PolicyResult(Record):
@@ -108,6 +112,8 @@ class PolicyResult(Record):
     prompts: int
     prompts_too_long: int
     curve: tuple[PolicyStep, ...]
+    rollback: Rollback | None
+    """None: no collapse, or the guard only watched."""
     trainable_parameters: int
     seconds: float
     resumed_from: int | None
@@ -127,9 +133,13 @@ def train_policy(
     prompts: Sequence[RLPrompt],
     reward: GroupReward,
     out: Path,
+    witness: GroupReward | None = None,
     progress: Progress = silent,
 ) -> PolicyResult:
     """Go on training `adapter` (a PEFT folder; None starts a fresh one) with rewards for whole groups.
+
+    `witness` rewards by a judge that the training does not hear; the guard compares (`guard.py`). After a collapse the
+    result is the last adapter at which nothing was alarming.
 
     Goes on from the last whole checkpoint below `out` if settings, prompts and model are the same. A change of the
     reward cannot be seen from here: use another `out`.
@@ -141,7 +151,9 @@ def train_policy(
     run = fingerprint(*facts, *([p.id, [m.model_dump() for m in p.messages]] for p in prompts))
     checkpoints, rollouts = out / "checkpoints", out / "rollouts.jsonl"
     with engine.engine_errors(out), engine.quiet():
-        from her.train.group_trainer import build_trainer, fitting
+        from her.train.group_trainer import build_trainer, curve_of
+        from her.train.reward_bridge import fitting
+        from her.train.way_back import WayBack
 
         tokenizer = engine.load_tokenizer(base)
         usable = fitting(prompts, tokenizer, most=config.max_prompt_tokens)
@@ -160,6 +172,7 @@ def train_policy(
             tokenizer=tokenizer,
             ordered=[usable[i] for i in plan],
             reward=reward,
+            witness=witness,
             rollouts=rollouts,
             checkpoints=checkpoints,
             run=run,
@@ -167,13 +180,16 @@ def train_policy(
             place=place,
             targets=PROJECTIONS,
         )
+        way_back = WayBack(trainer.model, out / "healthy", fresh=resume is None)
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-        entries = [e["her_policy_step"] for e in trainer.state.log_history if "her_policy_step" in e]
+        curve = curve_of(trainer.state)
+        found = collapse(curve, config.guard) if config.guard.on_collapse == "roll_back" else None
         result = PolicyResult(
             steps=int(trainer.state.global_step),
             prompts=len(usable),
             prompts_too_long=len(prompts) - len(usable),
-            curve=tuple(PolicyStep.model_validate(e) for e in entries),
+            curve=tuple(curve),
+            rollback=Rollback(collapse=found, to=way_back.go(before=found.since)) if found else None,
             trainable_parameters=engine.trainable_parameters(trainer.model),
             seconds=time.monotonic() - started,
             resumed_from=resumed_from,

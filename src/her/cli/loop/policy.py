@@ -25,6 +25,8 @@ class PolicyStage(Record):
     prompts: int
     judge: str
     """Kind of the rewarding judge."""
+    witness: str
+    """Kind of the judge that the guard hears beside it: the exam's, which the training never does."""
 
 
 def stage(loop: Loop) -> Finished:
@@ -38,11 +40,15 @@ def stage(loop: Loop) -> Finished:
         gates=GateConfig.model_validate({**recipe.gates.model_dump(), "system_thinking": recipe.run.system_thinking}),
         prompts=recipe.rl_prompts,
         judge=chosen.rewards,
+        witness=chosen.examines,
     )
 
     def work(folder: Path, progress: Progress) -> Outcome:
-        progress(0, 1, "opening the judge")
-        judge = judges.open_kind(loop, chosen.rewards, folder=root / "judge", stage="policy")
+        progress(0, 1, "opening the judges")
+        judge, witness = (
+            judges.open_kind(loop, kind, folder=root / "judge", stage="policy")
+            for kind in (settings.judge, settings.witness)
+        )
         prompts = drawn(data.read_prompts(loop), settings.prompts, seed=recipe.run.seed)
         result = train_policy(
             settings.policy,
@@ -50,6 +56,7 @@ def stage(loop: Loop) -> Finished:
             adapter=root / "sft" / "model" / "peft",
             prompts=prompts,
             reward=GroupReward(judge, gates=settings.gates, config=settings.group),
+            witness=GroupReward(witness, gates=settings.gates, config=settings.group),
             out=folder / "model",
             progress=told(progress),
         )

@@ -23,6 +23,7 @@ from her.evals.run_report import (
 from her.schema import Dialogue
 from her.stage import Finished
 from her.store import read_json, read_jsonl
+from her.train.guard import alarms
 from her.train.policy import PolicyResult
 from her.train.sft import SFTResult
 
@@ -119,6 +120,7 @@ def _judge(loop: Loop) -> JudgeSection:
 
 def _policy(loop: Loop) -> PolicySection:
     result = PolicyResult.model_validate(read_json(loop.run.root / "policy" / "model" / "training.json"))
+    chosen, guard = judges.read_chosen(loop), loop.recipe.policy.guard
     steps = tuple(
         PolicyStep(
             step=s.step,
@@ -129,15 +131,23 @@ def _policy(loop: Loop) -> PolicySection:
             top_layout_share=s.layouts.top_share if s.layouts.n else None,
             gated=s.gated,
             tokens=s.completion_tokens,
+            opening_share=s.variety.opening_share,
+            self_bleu=s.variety.self_bleu,
+            agreed=s.agreed,
+            compared=s.compared,
+            alarms=tuple(a.text for a in alarms(result.curve[: i + 1], guard)),
         )
-        for s in result.curve
+        for i, s in enumerate(result.curve)
     )
+    back = result.rollback
     return PolicySection(
         start="sft",
-        judge=judges.read_chosen(loop).rewards,
+        judge=chosen.rewards,
         prompts=result.prompts,
         group=loop.recipe.policy.group_size,
         steps=steps,
+        witness=chosen.examines,
+        rollback=f"{back.collapse}; taken back to step {back.to}" if back else None,
     )
 
 
