@@ -14,6 +14,7 @@ from her.data import Splitter
 from her.evals.exam import ExamConfig
 from her.reward import Brief, GateConfig, GroupConfig
 from her.reward.brief import SMALL
+from her.reward.novelty import NoveltyConfig
 from her.schema import HistoryPolicy, Record
 from her.synthesis.gain_case import GainConfig
 from her.synthesis.result import SynthConfig
@@ -95,6 +96,7 @@ class Recipe(Record):
     judge: JudgeSettings = JudgeSettings()
     gates: GateConfig = GateConfig(system_thinking=True)
     group: GroupConfig = GroupConfig()
+    novelty: NoveltyConfig = NoveltyConfig()
     policy: PolicyConfig = PolicyConfig()
     rl_prompts: int = Field(default=32, gt=0)
     """Training prompts that the policy meets in reinforcement learning, drawn by seed."""

@@ -8,6 +8,7 @@ from her.cli.loop.loop import Loop
 from her.cli.loop.policies import finish, told
 from her.llm import fingerprint, weights
 from her.reward import GateConfig, GroupConfig, GroupReward
+from her.reward.novelty import NovelReward, NoveltyConfig
 from her.schema import Record, RLPrompt
 from her.stage import Finished, Outcome, Progress
 from her.train.policy import PolicyConfig, train_policy
@@ -21,6 +22,7 @@ class PolicyStage(Record):
 
     policy: PolicyConfig
     group: GroupConfig
+    novelty: NoveltyConfig
     gates: GateConfig
     prompts: int
     judge: str
@@ -37,6 +39,7 @@ def stage(loop: Loop) -> Finished:
     settings = PolicyStage(
         policy=PolicyConfig.model_validate({**recipe.policy.model_dump(), "seed": recipe.run.seed}),
         group=recipe.group,
+        novelty=recipe.novelty,
         gates=GateConfig.model_validate({**recipe.gates.model_dump(), "system_thinking": recipe.run.system_thinking}),
         prompts=recipe.rl_prompts,
         judge=chosen.rewards,
@@ -55,7 +58,7 @@ def stage(loop: Loop) -> Finished:
             base=weights(name),
             adapter=root / "sft" / "model" / "peft",
             prompts=prompts,
-            reward=GroupReward(judge, gates=settings.gates, config=settings.group),
+            reward=NovelReward(GroupReward(judge, gates=settings.gates, config=settings.group), settings.novelty),
             witness=GroupReward(witness, gates=settings.gates, config=settings.group),
             out=folder / "model",
             progress=told(progress),
