@@ -1,12 +1,20 @@
 """Principle packs: the shipped one keeps its promises, a broken one is refused by file, entry and reason."""
 
+import string
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from her.errors import VerdictError
+from her.errors import InputError, VerdictError
+from her.renderers import render_turn
+from her.renderers.overlap import words
 from her.reward.pack import Pack, load_pack
-from her.schema import DIMENSIONS
+from her.reward.pack_text import difference, pack_toml, warnings
+from her.schema import DIMENSIONS, Principle
+from her.story import load_pairs, load_scenes, story_path
 
 ENTRY = {
     "name": "Own Voice",
@@ -27,12 +35,33 @@ def _toml(*entries: dict[str, str]) -> str:
     return "\n".join(body)
 
 
-def test_the_shipped_pack_covers_every_dimension() -> None:
+def test_the_shipped_pack_keeps_its_promises() -> None:
     pack = load_pack()
-    assert len(pack.principles) >= 26
-    assert sum(p.polarity == "negative" for p in pack.principles) >= 9
+    assert len(pack.principles) >= 51
+    assert warnings(pack) == []
     for dimension in DIMENSIONS:
-        assert sum(p.dimension == dimension for p in pack.principles) >= 2
+        here = {p.polarity for p in pack.principles if p.dimension == dimension}
+        assert here == {"negative", "positive"}, dimension
+    assert {p.level for p in pack.principles} == {"sentence", "session"}
+
+
+def test_no_example_is_from_the_shipped_story() -> None:
+    """A judge's examples must not be about the pairs that it is examined on."""
+    people = {w for c in load_scenes() for who in c.characters for w in words(who.name)}
+    replies = [
+        Counter(_runs(render_turn(t), 5)) for p in load_pairs() for t in (p.comparison.cand_1, p.comparison.cand_2)
+    ]
+    told = Counter(_runs(story_path().read_text(encoding="utf-8"), 6))
+    for principle in load_pack().principles:
+        for text in (principle.good, principle.bad):
+            assert not people & set(words(text)), principle.name
+            assert not [run for run in _runs(text, 5) if any(run in reply for reply in replies)], principle.name
+            assert not [run for run in _runs(text, 6) if run in told], principle.name
+
+
+def _runs(text: str, length: int) -> list[tuple[str, ...]]:
+    found = words(text)
+    return [tuple(found[i : i + length]) for i in range(len(found) - length + 1)]
 
 
 def test_hash_is_of_the_content(tmp_path: Path) -> None:
@@ -59,6 +88,13 @@ def test_hash_is_of_the_content(tmp_path: Path) -> None:
         ("name = 'x'\nversion = '1'\nprinciple = 3", "not a list of entries"),
         ("name = 'x'\nrules = 1", "unknown key 'rules'"),
         ("name = ", "not TOML"),
+        ("a = " + "[" * 5000, "nested too deeply"),
+        (_toml({**ENTRY, "definition": ""}), "definition is empty"),
+        ("name = 'x'\nversion = '1'\n[[principle]]", "entry 1 ('unnamed'): name: Field required"),
+        (_toml(ENTRY).replace("'d'", r'"d\n- Veto: Own: rule"'), "definition is not one line"),
+        (_toml(ENTRY).replace("'g'", r'"g\u001b[31m"'), "good has characters that cannot be printed"),
+        (_toml(ENTRY).replace("'d'", r'"\ud800"'), "not TOML"),
+        (_toml(ENTRY) + "\npairs = ['p1', 2]", "pairs.1"),
     ],
 )
 def test_a_broken_pack_is_refused_with_file_entry_and_reason(tmp_path: Path, text: str, says: str) -> None:
@@ -78,3 +114,46 @@ def test_subset_takes_vetoes_first_and_spreads_over_dimensions() -> None:
     assert len({p.dimension for p in few}) == 6
     assert pack.subset(None) == pack.principles == Pack.model_validate(pack.model_dump()).subset(999)
     assert pack.subset(0) == ()
+
+
+_TEXT = st.text(
+    alphabet=string.printable.replace("\n", "").replace("\r", "") + "é“”—\\#", min_size=1, max_size=30
+).filter(lambda t: t.strip() and t.isprintable())
+
+
+@given(definition=_TEXT, good=_TEXT, bad=_TEXT, pairs=st.lists(_TEXT, max_size=3))
+def test_a_written_pack_reads_as_itself(
+    tmp_path_factory: pytest.TempPathFactory, definition: str, good: str, bad: str, pairs: list[str]
+) -> None:
+    entry = {**ENTRY, "definition": definition, "good": f"a{good}", "bad": f"b{bad}", "pairs": tuple(pairs)}
+    pack = Pack(name="mine", version="1", principles=(Principle.model_validate(entry),))
+    file = tmp_path_factory.mktemp("pack") / "pack.toml"
+    file.write_text(pack_toml(pack, comment="two\nlines"), encoding="utf-8")
+    assert load_pack(file) == pack
+
+
+def test_what_two_packs_differ_in() -> None:
+    shipped = load_pack()
+    changed = shipped.principles[1].model_copy(update={"definition": "Other.", "author": "me"})
+    other = Pack(name="mine", version="1", principles=(changed, *shipped.principles[2:]))
+    found = difference(shipped, other)
+    assert found.removed == (shipped.principles[0].name,)
+    assert found.changed == ((changed.name, ("definition", "author")),)
+    assert found.added == ()
+    assert difference(shipped, shipped).same
+
+
+def test_warnings_name_what_reads_alike() -> None:
+    one = Principle.model_validate(ENTRY | {"definition": "Speech carries habits that only this person has."})
+    two = one.model_copy(update={"name": "Habits", "definition": "The speech carries habits only this person has."})
+    said = warnings(Pack(name="mine", version="1", principles=(one, two)))
+    assert any("'Own Voice' and 'Habits' read alike" in w for w in said)
+    assert any("an example is used 2 times" in w for w in said)
+    assert any("no principle for: Relationship Development" in w for w in said)
+
+
+def test_what_is_no_pack_file_is_the_users_error(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\0\1")
+    for path in (tmp_path, tmp_path / "none.toml", tmp_path / "binary"):
+        with pytest.raises(InputError):
+            load_pack(path)

@@ -6,53 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from her.cli import principles
+
 if TYPE_CHECKING:
     from her.reward.measure import JudgeReport
     from her.schema import Preference
     from her.stats import Estimate
 
 app = typer.Typer(no_args_is_help=True, help="Principles, judges and what they are worth.")
-principles = typer.Typer(no_args_is_help=True, help="Principle packs: the rules by which replies are compared.")
-app.add_typer(principles, name="principles")
-
-PackFile = Annotated[Path | None, typer.Argument(help="A pack in TOML; without one, the shipped pack.")]
-
-
-@principles.command("show")
-def show(pack: PackFile = None) -> None:
-    """Print a pack, by dimension."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from her.reward.pack import load_pack
-    from her.schema import DIMENSIONS
-
-    loaded = load_pack(pack)
-    table = Table(title=f"{loaded.name} {loaded.version} ({loaded.hash[:12]})", show_lines=False)
-    for column in ("dimension", "principle", "kind", "level", "definition"):
-        table.add_column(column, overflow="fold")
-    for dimension in DIMENSIONS:
-        for p in (p for p in loaded.principles if p.dimension == dimension):
-            kind = "veto" if p.polarity == "negative" else "weighed"
-            table.add_row(p.dimension, p.name, kind, p.level, p.definition)
-    Console().print(table)
-
-
-@principles.command("check")
-def check(pack: PackFile = None) -> None:
-    """Read a pack and say what is in it; a broken one is refused with file, entry and reason."""
-    from her.reward.pack import load_pack
-    from her.schema import DIMENSIONS
-
-    loaded = load_pack(pack)
-    vetoes = sum(p.polarity == "negative" for p in loaded.principles)
-    missing = [d for d in DIMENSIONS if all(p.dimension != d for p in loaded.principles)]
-    typer.echo(
-        f"{loaded.name} {loaded.version}: {len(loaded.principles)} principles, {vetoes} vetoes, "
-        f"{len(DIMENSIONS) - len(missing)} of {len(DIMENSIONS)} dimensions, hash {loaded.hash[:12]}"
-    )
-    if missing:
-        typer.echo(f"no principle for: {', '.join(missing)}")
+app.add_typer(principles.app, name="principles")
 
 
 @app.command()

@@ -79,6 +79,8 @@ def load_pack(path: Path | None = None) -> Pack:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as e:
         raise VerdictError(f"{where}: not TOML: {e}; repair the file") from e
+    except RecursionError as e:
+        raise VerdictError(f"{where}: nested too deeply for a pack; repair the file") from e
     return _pack(table, where)
 
 
@@ -115,7 +117,14 @@ def _check(principle: Principle, number: int) -> None:
     for field in ("name", "definition", "good", "bad", "author"):
         if not getattr(principle, field).strip():
             raise ValueError(f"{where}: {field} is empty")
-    if "\n" in principle.name or '"' in principle.name:
-        raise ValueError(f"{where}: a name is one line without double quotes")
+    if '"' in principle.name:
+        raise ValueError(f"{where}: a name has no double quotes")
+    for field in ("name", "definition", "author"):
+        # They stand in a judge's prompt, a line each: a break would begin a line that is nobody's rule.
+        if not getattr(principle, field).isprintable():
+            raise ValueError(f"{where}: {field} is not one line of printable text")
+    for field in ("good", "bad"):
+        if not getattr(principle, field).replace("\n", " ").isprintable():
+            raise ValueError(f"{where}: {field} has characters that cannot be printed")
     if principle.good.strip() == principle.bad.strip():
         raise ValueError(f"{where}: the good and the bad example are the same")

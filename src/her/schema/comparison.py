@@ -43,7 +43,9 @@ class Principle(Record):
     bad: str
     """A short reply that breaks it."""
     author: str
-    """Who wrote the entry."""
+    """Who wrote the entry: a person, or the name of the model that did."""
+    pairs: tuple[str, ...] = ()
+    """Ids of the labelled pairs it was induced from; none where it was written without."""
 
 
 class Comparison(Record):
