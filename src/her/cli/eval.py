@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Examine a model by the field's benchmarks; compare and gate the runs.")
 
-BENCHMARKS = ("hitom",)
+BENCHMARKS = ("dynsess", "hitom", "minimax", "twinvoice", "twinvoice_gen", "userllm")
 """As in the registry, which a law test compares: naming them here keeps `her --help` light."""
 Runs = Annotated[list[Path], typer.Argument(help="Run folders.")]
 
@@ -138,15 +138,44 @@ def gate(
 
 
 @app.command()
+def ranks(
+    runs: Runs,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Does the order of models stay under other judges, rounds, thoughts and lengths? Runs of one benchmark."""
+    from rich.console import Console
+
+    from her.cli.exams.show import show_ranks
+    from her.evals.benchmarks.ranking import ranking
+
+    found = ranking(_read(runs), seed=seed)
+    if as_json:
+        typer.echo(found.model_dump_json())
+    else:
+        show_ranks(found, Console())
+
+
+@app.command()
 def report(
     runs: Runs,
     html: Annotated[Path, typer.Option(help="The page to write.")] = Path("exams.html"),
+    csv: Annotated[Path | None, typer.Option(help="Also the figures, one a row, comma-separated.")] = None,
+    as_json: Annotated[Path | None, typer.Option("--json", help="Also the figures as a JSON list.")] = None,
 ) -> None:
     """One page about runs, without network: figures, controls, and every reply."""
     from her.evals.benchmarks.sheet import write_sheet
+    from her.evals.benchmarks.table import rows, write_csv, write_rows_json
 
-    write_sheet(_read(runs), html)
+    read = _read(runs)
+    write_sheet(read, html)
     typer.echo(f"report: {html}")
+    if csv is not None:
+        write_csv(rows(read), csv)
+        typer.echo(f"figures: {csv}")
+    if as_json is not None:
+        write_rows_json(rows(read), as_json)
+        typer.echo(f"figures: {as_json}")
 
 
 def _sit(name: str) -> Callable[..., None]:

@@ -7,7 +7,12 @@ from her.errors import InputError
 from her.evals.benchmarks.benchmark import Benchmark
 
 _WHERE = {
+    "dynsess": "her.evals.benchmarks.dynsess:DYNSESS",
     "hitom": "her.evals.benchmarks.hitom:HITOM",
+    "minimax": "her.evals.benchmarks.minimax:MINIMAX",
+    "twinvoice": "her.evals.benchmarks.twinvoice:TWINVOICE",
+    "twinvoice_gen": "her.evals.benchmarks.twinvoice_gen:TWINVOICE_GEN",
+    "userllm": "her.evals.benchmarks.userllm:USERLLM",
 }
 
 
