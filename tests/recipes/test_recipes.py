@@ -13,7 +13,7 @@ import pytest
 from her.cli.recipe import load_recipe
 
 ROOT = Path(__file__).parents[2]
-RECIPES = sorted((ROOT / "recipes").glob("*.toml"))
+RECIPES = [p for p in sorted((ROOT / "recipes").glob("*.toml")) if "[run]" in p.read_text(encoding="utf-8")]
 HER = [sys.executable, "-c", "from her.cli import main; main()"]
 
 
@@ -21,6 +21,14 @@ HER = [sys.executable, "-c", "from her.cli import main; main()"]
 def test_a_recipe_is_read(path: Path) -> None:
     recipe = load_recipe(path)
     assert recipe.run.name == path.stem
+
+
+def test_the_papers_recipe_is_the_papers_method() -> None:
+    recipe = load_recipe(ROOT / "recipes" / "paper.toml")
+    assert recipe.run.system_thinking
+    assert (recipe.group.schedule, recipe.group.anchor_both_orders, recipe.novelty.weight) == ("anchor", False, 0.0)
+    assert recipe.policy.loss_type == "dapo"
+    assert recipe.policy.epsilon_high > recipe.policy.epsilon
 
 
 def _her(out: Path, *more: str) -> list[str]:
