@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from her.cli import rate
+
 if TYPE_CHECKING:
     from her.evals.benchmarks.run import ExamRun
 
 app = typer.Typer(no_args_is_help=True, help="Examine a model by the field's benchmarks; compare and gate the runs.")
 
-BENCHMARKS = ("dynsess", "hitom", "minimax", "twinvoice", "twinvoice_gen", "userllm")
+app.add_typer(rate.app, name="rate")
+
+BENCHMARKS = ("coser", "dynsess", "fantom", "hitom", "minimax", "twinvoice", "twinvoice_gen", "userllm")
 """As in the registry, which a law test compares: naming them here keeps `her --help` light."""
 Runs = Annotated[list[Path], typer.Argument(help="Run folders.")]
 
@@ -176,6 +180,31 @@ def report(
     if as_json is not None:
         write_rows_json(rows(read), as_json)
         typer.echo(f"figures: {as_json}")
+
+
+@app.command("all")
+def all_(
+    recipe: Annotated[Path, typer.Argument(help="Which benchmarks, and how much of each.")] = Path(
+        "recipes/exams.toml"
+    ),
+    model: Annotated[str | None, typer.Option(help="Another examined model than the recipe's.")] = None,
+    judge: Annotated[str | None, typer.Option(help="Other judges, by commas.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder of the runs; default: runs/NAME.")] = None,
+) -> None:
+    """Every benchmark, as a recipe says, and one page about all. Run it again to go on where it stopped."""
+    from rich.console import Console
+
+    from her.cli.exams.together import hold_together, load_together, report_together
+    from her.cli.loop.board import Board
+
+    asked = load_together(recipe)
+    changes = {k: v for k, v in (("model", model), ("judges", _names(judge))) if v}
+    root = out or Path("runs") / asked.name
+    board = Board(Console())
+    held = hold_together(asked.model_copy(update=changes), root, board)
+    board.say(f"report: {report_together(held, root, board)}")
+    if any(h.failed for h in held):
+        raise typer.Exit(1)
 
 
 def _sit(name: str) -> Callable[..., None]:

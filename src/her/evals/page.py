@@ -1,11 +1,14 @@
 """Page: what all report pages share: the engine that fills them, their look, how a turn and a figure are shown.
 
-A page stands alone: no script, no network, everything inline. Whatever a model, a book or a user wrote is escaped by
+A page stands alone: no network, everything inline, and no script but the one that a page may bring along, which the
+page's own policy admits by its hash: nothing else on it can run. Whatever a model, a book or a user wrote is escaped by
 the template engine; the only markup let through is what `plots` drew. Hidden layers stand folded: a report is for
 whoever ran it, who opens them on purpose.
 """
 
-from collections.abc import Mapping
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from her.errors import InputError
@@ -17,9 +20,19 @@ Contents = tuple[tuple[str, str], ...]
 
 
 def render_page(
-    template: str, *, title: str, contents: Contents, plots: Mapping[str, str | None], **values: object
+    template: str,
+    *,
+    title: str,
+    contents: Contents,
+    plots: Mapping[str, str | None],
+    styles: Sequence[str] = (),
+    script: str | None = None,
+    **values: object,
 ) -> str:
-    """A template beside this file as a page; equal values give equal bytes. `plots`: SVG text that `plots` drew."""
+    """A template below this folder as a page; equal values give equal bytes.
+
+    `plots`: SVG text that `plots` drew. `styles`, `script`: further files below this folder, set into the page.
+    """
     try:
         import jinja2
         from markupsafe import Markup
@@ -33,10 +46,13 @@ def render_page(
         lstrip_blocks=True,
     )
     environment.filters.update(said=said, layers=layers, total=total, duration=duration)
+    code = None if script is None else _read(script)
     return environment.get_template(template).render(
         title=title,
         contents=contents,
-        style=Markup(_read("report.css")),
+        style=Markup("\n".join(_read(name) for name in ("report.css", *styles))),
+        script=None if code is None else Markup(code),
+        script_hash=None if code is None else _hash(f"\n{code}"),
         plots={name: None if svg is None else Markup(svg) for name, svg in plots.items()},
         **values,
     )
@@ -66,6 +82,11 @@ def total(counts: Mapping[str, int]) -> int:
 def duration(seconds: float) -> str:
     """A time span for people."""
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+
+
+def _hash(code: str) -> str:
+    """How a content security policy names one inline script."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}"
 
 
 def _read(name: str) -> str:

@@ -1,13 +1,17 @@
 """What came of an exam, on a terminal: figures with n, interval and unscored; cards; differences."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from her.evals.benchmarks import Figure, Summary
 from her.evals.benchmarks.card import Card
 from her.evals.benchmarks.compare import Compared, Gated
+from her.evals.benchmarks.trust.order import ENOUGH
+from her.evals.benchmarks.trust.ranks import Ranks
 from her.stats import Estimate
 
 
@@ -101,6 +105,35 @@ def show_gated(rows: Sequence[Gated], console: Console) -> None:
             f"{row.benchmark} {row.metric}: {word}; new minus base {difference}, {row.result.clusters} clusters{seen}"
         )
         console.print(line, style=style, highlight=False)
+
+
+def show_ranks(found: Ranks, console: Console) -> None:
+    """Orders of models under each condition, and how alike they are."""
+    table = Table(title=f"models by {found.metric}, best first; in brackets: how often two neighbours keep their order")
+    for column in ("condition", "order", "items", "clusters"):
+        table.add_column(column, overflow="fold")
+    for order in found.orders:
+        words = [f"{m} {v:.3g}" for m, v in zip(order.models, order.values, strict=True)]
+        for place, (first, second) in enumerate(pairwise(order.models)):
+            pair = order.pair(first, second)
+            words[place] += " [equal]" if pair.gap == 0 else f" [{100 * pair.kept:.0f}%]"
+        table.add_row(order.condition, Text(" > ".join(words)), str(order.items), str(order.clusters))
+    console.print(table)
+    if found.agreed:
+        pairs = Table(title="how alike two orders are")
+        for column in ("orders", "Kendall's tau", "95% interval", "models", "Spearman's rho", "by chance"):
+            pairs.add_column(column, overflow="fold")
+        for a in found.agreed:
+            rho = "not defined" if a.rho is None else f"{a.rho:.2f}"
+            chance = "-" if a.chance is None else f"{100 * a.chance:.0f}%"
+            pairs.add_row(f"{a.first} | {a.second}", *_cells(a.tau), rho, chance)
+        console.print(pairs)
+        few = min(a.models for a in found.agreed)
+        if few < ENOUGH:
+            line = f"{few} models are too few to say whether orders agree: it takes {ENOUGH} before chance is below 5%"
+            console.print(line, style="yellow", highlight=False)
+    for line in found.left_out:
+        console.print(f"no order: {line}", style="yellow", highlight=False, markup=False)
 
 
 def headline(summary: Summary) -> Figure | None:

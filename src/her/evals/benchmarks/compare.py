@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from her.errors import InputError
 from her.evals.benchmarks.card import SOCIAL_SKILLS
 from her.evals.benchmarks.mark import ItemScore, Scored
-from her.evals.benchmarks.registry import benchmark
 from her.evals.benchmarks.run import ExamRun
 from her.evals.benchmarks.trust.paired import PairedDifference, paired
 from her.schema import Record
@@ -41,7 +40,7 @@ class Gated(Record):
 def compare(first: ExamRun, second: ExamRun, *, seed: int) -> tuple[Compared, ...]:
     """The difference of every metric, the headline first."""
     _same_exam(first, second)
-    card = benchmark(first.plan.benchmark).card
+    card = first.benchmark.card
     one, two = _everything(first), _everything(second)
     metrics = [card.headline, *sorted({m.metric for s in one for m in s.marks} - {card.headline})]
     found = []
@@ -64,14 +63,14 @@ def compare(first: ExamRun, second: ExamRun, *, seed: int) -> tuple[Compared, ..
 def gate(base: Sequence[ExamRun], new: Sequence[ExamRun], *, seed: int) -> tuple[Gated, ...]:
     """Every social skill that both sides were examined on. A skill the new side was not examined on is refused."""
     before, after = _by_benchmark(base), _by_benchmark(new)
-    guarded = [n for n in sorted(before) if benchmark(n).card.family in SOCIAL_SKILLS]
+    guarded = [n for n in sorted(before) if before[n].benchmark.card.family in SOCIAL_SKILLS]
     if not guarded:
         raise InputError(f"no run of --base is about a social skill ({', '.join(SOCIAL_SKILLS)}); name one that is")
     if missing := [n for n in guarded if n not in after]:
         raise InputError(f"--new has no run of {missing[0]}, which --base has; hold that exam too")
     found = []
     for name in guarded:
-        card = benchmark(name).card
+        card = before[name].benchmark.card
         _same_exam(before[name], after[name])
         first, second = _everything(before[name]), _everything(after[name])
         better = (first, second) if card.higher_is_better else (second, first)
@@ -85,7 +84,7 @@ def gate(base: Sequence[ExamRun], new: Sequence[ExamRun], *, seed: int) -> tuple
 
 def _everything(run: ExamRun) -> tuple[ItemScore, ...]:
     """The items' scores and those derived from them."""
-    return (*run.scores, *benchmark(run.plan.benchmark).derived(run.scores, run.plan.settings))
+    return (*run.scores, *run.benchmark.derived(run.scores, run.plan.settings))
 
 
 def _by_benchmark(runs: Sequence[ExamRun]) -> Mapping[str, ExamRun]:
@@ -95,7 +94,8 @@ def _by_benchmark(runs: Sequence[ExamRun]) -> Mapping[str, ExamRun]:
     return {r.plan.benchmark: r for r in runs}
 
 
-def _same_exam(first: ExamRun, second: ExamRun) -> None:
+def difference(first: ExamRun, second: ExamRun) -> str | None:
+    """In what two exams were held so differently that no number of theirs is compared; None where they are alike."""
     conditions = {
         "benchmark": (first.plan.benchmark, second.plan.benchmark),
         "data": (first.plan.data.sha256, second.plan.data.sha256),
@@ -105,11 +105,12 @@ def _same_exam(first: ExamRun, second: ExamRun) -> None:
         "judges": (first.summary.judges, second.summary.judges),
         "parts": (first.plan.parts, second.plan.parts),
     }
-    for name, (one, two) in conditions.items():
-        if one != two:
-            raise InputError(
-                f"{first.root} and {second.root} differ in {name} ({one} and {two}); hold both exams alike to compare"
-            )
+    return next((f"{name} ({one} and {two})" for name, (one, two) in conditions.items() if one != two), None)
+
+
+def _same_exam(first: ExamRun, second: ExamRun) -> None:
+    if what := difference(first, second):
+        raise InputError(f"{first.root} and {second.root} differ in {what}; hold both exams alike to compare")
 
 
 def _paired(first: Sequence[ItemScore], second: Sequence[ItemScore], metric: str, *, seed: int) -> PairedDifference:

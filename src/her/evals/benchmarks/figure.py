@@ -28,6 +28,8 @@ class Figure(Record):
     """Marks of this metric and group that have no number; `estimate.n` does not count them."""
     reasons: dict[str, int]
     """Why, and how often."""
+    scale: tuple[float, float] | None = None
+    """Least and greatest value that it can have; None where nobody said. What is drawn needs it, no number does."""
 
 
 def mean_figures(
@@ -68,6 +70,7 @@ def mean_figure(
         estimate=clustered(values, clusters, seed=seed, scale=scale),
         unscored=reasons.total(),
         reasons=dict(sorted(reasons.items())),
+        scale=scale,
     )
 
 
@@ -79,6 +82,7 @@ def statistic_figure(
     seed: int,
     group: str = WHOLE,
     unscored: Counter[str] | None = None,
+    scale: tuple[float, float] | None = None,
 ) -> Figure:
     """Any statistic of items, its interval by resampling clusters. None from `statistic`: it is not defined there."""
     reasons = unscored or Counter()
@@ -88,6 +92,7 @@ def statistic_figure(
         estimate=clustered_statistic(list(scores), [s.cluster for s in scores], statistic, seed=seed),
         unscored=reasons.total(),
         reasons=dict(sorted(reasons.items())),
+        scale=scale,
     )
 
 

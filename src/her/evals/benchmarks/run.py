@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from her.errors import StoreError
 from her.evals.benchmarks.benchmark import Benchmark
-from her.evals.benchmarks.item import DataUsed, Exam, Refused
+from her.evals.benchmarks.item import DataUsed, Exam, Item, Refused
 from her.evals.benchmarks.mark import ItemScore
 from her.evals.benchmarks.play import Judged, Play
 from her.evals.benchmarks.registry import benchmark
@@ -60,7 +60,9 @@ class ExamRun:
     """A scored run."""
 
     root: Path
+    benchmark: Benchmark[Any]
     plan: Plan
+    items: tuple[Item, ...]
     plays: tuple[Play, ...]
     judged: tuple[Judged, ...]
     scores: tuple[ItemScore, ...]
@@ -102,9 +104,13 @@ def read_run(root: Path) -> ExamRun:
     """A whole run. A StoreError says what is missing."""
     check_run(root)
     summary = _read(root / "score" / SUMMARY, Summary, root)
+    plan = _read(root / "play" / PLAN, Plan, root)
+    bench = benchmark(plan.benchmark)
     return ExamRun(
         root=root,
-        plan=_read(root / "play" / PLAN, Plan, root),
+        benchmark=bench,
+        plan=plan,
+        items=tuple(read_jsonl(root / "play" / ITEMS, bench.item)),
         plays=tuple(read_jsonl(root / "play" / PLAYS, Play)),
         judged=read_judged(root),
         scores=tuple(read_jsonl(root / "score" / SCORES, ItemScore)),

@@ -5,7 +5,9 @@ of judges. Same scores and settings give the same summary.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from pydantic import Field
 
 from her.evals.benchmarks.benchmark import Benchmark
 from her.evals.benchmarks.figure import WHOLE, Figure
@@ -53,6 +55,8 @@ class Summary(Record):
     headline: str
     figures: tuple[Figure, ...]
     controls: tuple[ControlFigure, ...]
+    unavailable: dict[str, str] = Field(default_factory=dict)
+    """Controls that could not be measured, and why."""
     agreement: tuple[Agreement, ...]
     marks: int
     """Marks of the run (those of single judges not counted); scored and unscored add up to it."""
@@ -77,6 +81,7 @@ def summarise(
     data: DataUsed,
     refused: Sequence[Refused],
     warnings: Sequence[str] = (),
+    unavailable: Mapping[str, str] | None = None,
 ) -> Summary:
     """Sum up a run."""
     panel = [m for s in scores for m in s.marks if m.judge is None]
@@ -93,6 +98,7 @@ def summarise(
         headline=benchmark.card.headline,
         figures=benchmark.figures(scores, settings),
         controls=_controls(scores, seed=settings.seed),
+        unavailable=dict(unavailable or {}),
         agreement=_agreement(scores, seed=settings.seed) if len(judges) > 1 else (),
         marks=len(panel),
         unscored=reasons.total(),

@@ -10,6 +10,9 @@ from her.evals.benchmarks.mark import Control
 from her.evals.benchmarks.play import Play
 from her.renderers.overlap import bleu, rouge_l, words
 
+GUESSERS = ("random option", "shortest option", "longest option", "first option")
+"""Controls on the score's own scale: what somebody earns who does not read the question."""
+
 
 def dialogue_controls(play: Play, *, reference: str | None = None) -> tuple[Control, ...]:
     """Turns and visible words of the player, its tokens where counted, overlap where there is a reference."""
