@@ -7,7 +7,9 @@ from her.errors import InputError
 from her.evals.benchmarks.benchmark import Benchmark
 
 _WHERE = {
+    "coser": "her.evals.benchmarks.coser:COSER",
     "dynsess": "her.evals.benchmarks.dynsess:DYNSESS",
+    "fantom": "her.evals.benchmarks.fantom:FANTOM",
     "hitom": "her.evals.benchmarks.hitom:HITOM",
     "minimax": "her.evals.benchmarks.minimax:MINIMAX",
     "twinvoice": "her.evals.benchmarks.twinvoice:TWINVOICE",
