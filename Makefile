@@ -9,7 +9,7 @@ run: install
 	$(BIN)/her run recipes/quickstart.toml
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 	$(BIN)/python -m pytest tests/inspect
 
 check: install
