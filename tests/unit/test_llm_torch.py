@@ -12,6 +12,8 @@ from her.errors import DeadLetterError, ModelError, ModelNameError
 from her.llm import ChatModel, Request, ScoreItem, open_model, open_scorer, weights
 from her.llm.catalog import entry
 from her.llm.chatml import render_chatml
+from her.llm.engines.prefixes import BLOCK
+from her.llm.engines.torch_scorer import TorchScorer
 from her.schema import Message
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the train extra (torch)")
@@ -73,6 +75,25 @@ def test_a_score_is_the_same_bits_whatever_is_scored_beside_it() -> None:
     backwards = asyncio.run(scorer.score(ITEMS[::-1]))[::-1]
     alone = [asyncio.run(scorer.score([item]))[0] for item in ITEMS]
     assert together == alone == backwards
+
+
+def test_what_prompts_share_is_read_once_to_the_same_bits() -> None:
+    """Prompts that share 0 to 4 whole blocks: remembered, forgotten, and never remembered at all are the same bits."""
+    words = " ".join(f"The lamp on pier {i} was lit by keeper {i * 7 % 31}, who told nobody why." for i in range(30))
+    chats = [(Message(role="user", content=f"{words[:cut]} So what is red?"),) for cut in (40, 400, 900, 900, 1500)]
+    items = [ScoreItem(messages=chat, text=text) for chat in chats for text in ("Roses.", "Nothing.")]
+    loaded = open_scorer("local:smollm2-135m")._weights  # type: ignore[attr-defined]
+    warm, cold, tight = (
+        TorchScorer("s", fingerprint="f", weights=loaded, limit_bytes=n) for n in (1 << 30, 0, 8 << 20)
+    )
+    expected = [asyncio.run(cold.score([item]))[0] for item in items]
+    assert cold.prefixes.reused == 0
+    for order in (items, items[::-1], items[3:] + items[:3]):
+        for scorer in (warm, tight):
+            found = dict(zip(order, asyncio.run(scorer.score(order)), strict=True))
+            assert [found[item] for item in items] == expected
+    assert warm.prefixes.reused > 10 * BLOCK
+    assert 0 < tight.prefixes.reused < warm.prefixes.reused
 
 
 def test_what_exceeds_the_context_is_refused(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from tiny_policy import make_policy
 from her.llm import TrainedCard, open_scorer, save_card
 from her.llm.model import Score, ScoreItem
 from her.reward.brief import FULL, SMALL, Brief
-from her.reward.generative import GenerativeJudge
+from her.reward.generative import LABEL_PREFILL, LABEL_REST, GenerativeJudge
 from her.reward.names import open_judge, save_brief
 from her.reward.pack import load_pack
-from her.reward.scored import VERDICTS, ScoredJudge
+from her.reward.scored import ScoredJudge
 from her.schema import Comparison, Decided
 from her.train.engine import quiet
 
@@ -42,7 +42,7 @@ class PlaceScorer:
         first_longer = said[SHORT.speech()] < 0 or 0 <= said[LONG.speech()] < said[SHORT.speech()]
         alike = min(said.values()) < 0
         gap = self.habit + (0.0 if alike else 1.0 if first_longer else -1.0)
-        return -5.0 + (gap / 2 if verdict == VERDICTS[0] else -gap / 2)
+        return -5.0 + (gap / 2 if verdict == LABEL_REST[0] else -gap / 2)
 
 
 def _ask(judge: ScoredJudge, *comparisons: Comparison) -> list[Decided]:
@@ -64,10 +64,20 @@ def test_each_pair_is_asked_in_both_orders_with_both_verdicts() -> None:
     scorer = PlaceScorer()
     _ask(ScoredJudge(scorer, PACK), comparison(LONG, SHORT))
     prompts = [i.messages for i in scorer.items]
-    assert [i.text for i in scorer.items] == [*VERDICTS, *VERDICTS]
+    assert [i.text for i in scorer.items] == [*LABEL_REST, *LABEL_REST]
+    assert {i.prefill for i in scorer.items} == {LABEL_PREFILL}
     assert prompts[0] == prompts[1] != prompts[2] == prompts[3]
     assert asyncio.run(ScoredJudge(scorer, PACK).judge([])) == []
     assert len(scorer.items) == 4
+
+
+def test_one_order_is_half_the_questions_and_keeps_the_habit() -> None:
+    scorer = PlaceScorer(habit=3.0)
+    judge = ScoredJudge(scorer, PACK, swap_average=False)
+    there, back = _ask(judge, comparison(LONG, SHORT), comparison(SHORT, LONG))
+    assert judge.positional
+    assert len(scorer.items) == 4
+    assert (there.margin, back.margin) == (pytest.approx(4.0), pytest.approx(2.0))
 
 
 def test_within_the_band_is_a_tie_and_so_is_a_habit_alone() -> None:
@@ -85,8 +95,9 @@ def test_a_fingerprint_knows_all_that_decides() -> None:
         ScoredJudge(PlaceScorer(), PACK),
         ScoredJudge(PlaceScorer(), PACK, brief=FULL),
         ScoredJudge(PlaceScorer(), PACK, tie_band_nats=0.1),
+        ScoredJudge(PlaceScorer(), PACK, swap_average=False),
     ]
-    assert len({j.fingerprint for j in made}) == 3
+    assert len({j.fingerprint for j in made}) == 4
 
 
 @pytest.fixture(scope="module")

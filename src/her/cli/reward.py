@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from her.cli import principles
+from her.cli.reward_serve import serve
 
 if TYPE_CHECKING:
     from her.reward.measure import JudgeReport
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Principles, judges and what they are worth.")
 app.add_typer(principles.app, name="principles")
+app.command()(serve)
 
 
 @app.command()

@@ -22,7 +22,8 @@ from her.store import canonical, sha256_text
 _BOTH = tuple(render_verdict(Decided(winner=w)) for w in ("cand_1", "cand_2"))
 LABEL_PREFILL = _BOTH[0][: next(i for i, (a, b) in enumerate(zip(*_BOTH, strict=True)) if a != b)]
 """A verdict without findings, up to the character that decides."""
-_REST = tuple(text[len(LABEL_PREFILL) :] for text in _BOTH)
+LABEL_REST = tuple(text[len(LABEL_PREFILL) :] for text in _BOTH)
+"""What follows it, for cand_1 and for cand_2."""
 _MIN_MASS = 0.02
 """A model that gives both labels together less than this was about to write something else: unread."""
 
@@ -112,14 +113,14 @@ def _schema(pack: Pack, *, most: int | None) -> str:
 def read_label(reply: Reply, *, tie_band: float) -> Verdict:
     """The verdict in the first token's alternatives; in its text where the engine gives no probabilities."""
     if not reply.logprobs:
-        found = [w for w, rest in zip(("cand_1", "cand_2"), _REST, strict=True) if _begins(rest, reply.text)]
+        found = [w for w, rest in zip(("cand_1", "cand_2"), LABEL_REST, strict=True) if _begins(rest, reply.text)]
         if len(found) != 1:
             return Unparsed(reason="no_label")
         return Decided(winner="cand_1" if found == ["cand_1"] else "cand_2")
     token = reply.logprobs[0]
     alternatives = dict(token.top)
     alternatives.setdefault(token.token, token.logprob)
-    mass = [sum(math.exp(p) for t, p in alternatives.items() if _begins(rest, t)) for rest in _REST]
+    mass = [sum(math.exp(p) for t, p in alternatives.items() if _begins(rest, t)) for rest in LABEL_REST]
     if sum(mass) < _MIN_MASS:
         return Unparsed(reason="no_label")
     # A label outside the reported alternatives is at most as likely as the least of them.

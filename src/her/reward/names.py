@@ -10,7 +10,9 @@ from typing import get_args
 from pydantic import ValidationError
 
 from her.errors import VerdictError
-from her.llm.model import ChatModel
+from her.llm.ledger import Ledger
+from her.llm.ledger_scorer import LedgerScorer
+from her.llm.model import ChatModel, Scorer
 from her.llm.names import open_model, open_scorer
 from her.reward.blend import BlendJudge, load_blend
 from her.reward.brief import FULL, SMALL, Brief
@@ -28,8 +30,19 @@ FORMS = (
 _BRIEF = "brief.json"
 
 
-def open_judge(name: str, pack: Pack, *, brief: Brief | None = None, model: ChatModel | None = None) -> Judge:
-    """Open a judge by name. `model` replaces what a generative judge would open (a ledgered or shared one).
+def open_judge(
+    name: str,
+    pack: Pack,
+    *,
+    brief: Brief | None = None,
+    model: ChatModel | None = None,
+    ledger: Ledger | None = None,
+    stage: str = "judge",
+    swap_average: bool = True,
+) -> Judge:
+    """Open a judge by name. `model` replaces what a generative judge would open (a ledgered or shared one). With a
+    ledger nothing that was asked before is paid for again. `swap_average=False`: a `label:` judge reads one order
+    only, which is enough where the schedule of games balances the places.
 
     A trained judge (`run:DIR`) is asked with the brief it was trained with; a given `brief` that differs is refused.
     Without either, embedded models get the small brief and all others the full one. `label:` reads the likelihood of
@@ -46,9 +59,11 @@ def open_judge(name: str, pack: Pack, *, brief: Brief | None = None, model: Chat
         return LengthJudge(layer, longer=way == "longer")
     if kind == "blend" and colon:
         fitted = load_blend(Path(rest))
-        return BlendJudge(fitted, scorer=None if fitted.scorer is None else open_scorer(fitted.scorer))
+        return BlendJudge(
+            fitted, scorer=None if fitted.scorer is None else _scorer(fitted.scorer, ledger=ledger, stage=stage)
+        )
     if kind == "pmi" and colon:
-        return PMIJudge(open_scorer(rest), brief=brief or _default(rest))
+        return PMIJudge(_scorer(rest, ledger=ledger, stage=stage), brief=brief or _default(rest))
     label = kind == "label"
     target = rest if label and colon else name
     if target.startswith("run:"):
@@ -59,10 +74,12 @@ def open_judge(name: str, pack: Pack, *, brief: Brief | None = None, model: Chat
         brief = trained or brief
     shown = brief or _default(target)
     if label and model is None and target.startswith(("local:", "hf:", "run:")):
-        return ScoredJudge(open_scorer(target), pack, brief=shown)
+        scorer = _scorer(target, ledger=ledger, stage=stage)
+        return ScoredJudge(scorer, pack, brief=shown, swap_average=swap_average)
     if label:
         shown = Brief.model_validate({**shown.model_dump(), "verdict_style": "label"})
-    return GenerativeJudge(model or open_model(target), pack, brief=shown)
+    opened = model or open_model(target, ledger=ledger, stage=stage)
+    return GenerativeJudge(opened, pack, brief=shown, swap_average=swap_average)
 
 
 def judge_folder(folder: Path) -> Path:
@@ -84,6 +101,11 @@ def load_brief(folder: Path) -> Brief | None:
         return Brief.model_validate_json(read_text(path))
     except ValidationError as e:
         raise VerdictError(f"{path}: not a brief: {e.errors()[0]['msg']}; train the judge again") from e
+
+
+def _scorer(name: str, *, ledger: Ledger | None, stage: str) -> Scorer:
+    opened = open_scorer(name)
+    return opened if ledger is None else LedgerScorer(opened, ledger, stage=stage)
 
 
 def _default(model: str) -> Brief:

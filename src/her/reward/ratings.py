@@ -55,7 +55,8 @@ def design(n: int, pairs: NDArray[np.int64], *, fit_position: bool = True) -> Fl
     first, second = (np.where(pairs[..., i] == ANCHOR, n, pairs[..., i]) for i in (0, 1))
     players = (first[..., None] == columns).astype(np.float64) - (second[..., None] == columns)
     place = np.full((*players.shape[:-1], 1), float(fit_position))
-    return np.concatenate([players, place], axis=-1)
+    x_RP: Floats = np.concatenate([players, place], axis=-1)
+    return x_RP
 
 
 def rate_all(n: int, design_RP: Floats, scores_BR: Floats, *, ridge: float = 0.5) -> Rated:
@@ -88,7 +89,8 @@ def rate_all(n: int, design_RP: Floats, scores_BR: Floats, *, ridge: float = 0.5
 
 def ridge_logistic(design_RP: Floats, target_R: Floats, *, ridge: float) -> Floats:
     """argmin_w  -sum_r [t log p + (1-t) log(1-p)] + ridge/2 |w|^2, p = sigmoid(X w)."""
-    return newton(design_RP, target_R[None], np.ones((1, len(target_R))), ridge=ridge)[0]
+    w_P: Floats = newton(design_RP, target_R[None], np.ones((1, len(target_R))), ridge=ridge)[0]
+    return w_P
 
 
 def newton(design_RP: Floats, target_BR: Floats, there_BR: Floats, *, ridge: float) -> Floats:
@@ -100,7 +102,9 @@ def newton(design_RP: Floats, target_BR: Floats, there_BR: Floats, *, ridge: flo
 
     def losses(w: Floats) -> Floats:
         z = _times(design_RP, w)
-        return (there_BR * (np.logaddexp(0.0, z) - target_BR * z)).sum(axis=1) + ridge / 2 * (w * w).sum(axis=1)
+        each_BR = there_BR * (np.logaddexp(0.0, z) - target_BR * z)
+        loss: Floats = each_BR.sum(axis=1) + ridge / 2 * (w * w).sum(axis=1)
+        return loss
 
     loss_B = losses(w_BP)
     eye = ridge * np.eye(w_BP.shape[1])

@@ -12,10 +12,11 @@ a whole batch by one number.
 
 import math
 from collections.abc import Sequence
+from typing import get_args
 
 from pydantic import Field
 
-from her.errors import VerdictError
+from her.errors import ConfigError, VerdictError
 from her.reward.games import ANCHOR, Game, Result, Schedule, ScheduleName
 from her.reward.gates import Gated
 from her.reward.ratings import rate
@@ -41,6 +42,21 @@ class GroupConfig(Record):
 
     def plan(self) -> Schedule:
         return Schedule(name=self.schedule, k=self.k, both_orders=self.anchor_both_orders)
+
+
+def read_schedule(text: str) -> GroupConfig:
+    """`circulant`, `circulant:3`, `anchor`, `anchor:2` (both orders), `round_robin` or `knockout`, as a setting."""
+    name, colon, rest = text.partition(":")
+    if name not in get_args(ScheduleName):
+        raise ConfigError(f"no such schedule: {text!r}; one of circulant:K, anchor, anchor:2, round_robin, knockout")
+    if not colon:
+        return GroupConfig.model_validate({"schedule": name})
+    number = int(rest) if rest.isascii() and rest.isdigit() and len(rest) < 4 else 0
+    if name == "circulant" and number > 0:
+        return GroupConfig(schedule="circulant", k=number)
+    if name == "anchor" and number in (1, 2):
+        return GroupConfig(schedule="anchor", anchor_both_orders=number == 2)
+    raise ConfigError(f"{text!r} is no schedule; circulant takes 1 to 999, anchor takes 1 or 2 orders, others nothing")
 
 
 class PlayedGame(Record):

@@ -1,30 +1,38 @@
 """ScoredJudge: a verdict read from how likely each of the two answers is.
 
 The same question as `generative`'s label style, asked of a `Scorer`: log p(verdict for cand_1) - log p(verdict for
-cand_2) after one shared prompt. The verdicts differ in one token, so this is the judge's own choice, exact and without
-sampling; engines read a prompt once for both. Both orders are averaged, so a habit of position cancels.
+cand_2) after one shared prompt. What the verdicts have in common is given; only the label and what ends it is scored,
+so this is the judge's own choice, exact and without sampling. Engines read the prompt once for both, and what the games
+of a group have in common (instructions, character, scene, conversation, the first candidate) once for all. Both orders
+are averaged, so a habit of position cancels; or one is read, where the schedule of games sees to that.
 """
 
 from collections.abc import Sequence
 
 from her.llm.model import ScoreItem, Scorer
-from her.renderers.judging import judge_messages, render_verdict
+from her.renderers.judging import judge_messages
 from her.reward.brief import SMALL, Brief
+from her.reward.generative import LABEL_PREFILL, LABEL_REST
 from her.reward.pack import Pack
 from her.schema import Comparison, Decided, Message, Verdict
 from her.store import canonical, sha256_text
 
-VERDICTS = tuple(render_verdict(Decided(winner=w)) for w in ("cand_1", "cand_2"))
-
 
 class ScoredJudge:
-    """A judge out of a scorer and a principle pack. `margin` is in nats, averaged over both orders."""
+    """A judge out of a scorer and a principle pack. `margin` is in nats, averaged over the orders that were read."""
 
-    positional = False
-
-    def __init__(self, scorer: Scorer, pack: Pack, *, brief: Brief = SMALL, tie_band_nats: float = 0.0) -> None:
+    def __init__(
+        self,
+        scorer: Scorer,
+        pack: Pack,
+        *,
+        brief: Brief = SMALL,
+        tie_band_nats: float = 0.0,
+        swap_average: bool = True,
+    ) -> None:
         self.name = f"label:{scorer.name}"
-        settings = [scorer.fingerprint, pack.hash, brief.model_dump(mode="json"), tie_band_nats]
+        self.positional = not swap_average
+        settings = [scorer.fingerprint, pack.hash, brief.model_dump(mode="json"), tie_band_nats, swap_average]
         self.fingerprint = sha256_text(canonical(["scored", *settings]))
         self._scorer = scorer
         self._brief = brief
@@ -32,11 +40,13 @@ class ScoredJudge:
         self._tie_band_nats = tie_band_nats
 
     async def judge(self, comparisons: Sequence[Comparison]) -> list[Verdict]:
-        asked = [self._messages(c) for pair in comparisons for c in (pair, pair.swap())]
-        scores = (
-            await self._scorer.score([ScoreItem(messages=m, text=v) for m in asked for v in VERDICTS]) if asked else []
-        )
+        orders = [(c,) if self.positional else (c, c.swap()) for c in comparisons]
+        asked = [self._messages(c) for pair in orders for c in pair]
+        items = [ScoreItem(messages=m, prefill=LABEL_PREFILL, text=rest) for m in asked for rest in LABEL_REST]
+        scores = await self._scorer.score(items) if items else []
         gaps = [a.logprob - b.logprob for a, b in zip(scores[::2], scores[1::2], strict=True)]
+        if self.positional:
+            return [self._verdict(gap) for gap in gaps]
         return [self._verdict((a - b) / 2) for a, b in zip(gaps[::2], gaps[1::2], strict=True)]
 
     def _messages(self, comparison: Comparison) -> tuple[Message, ...]:

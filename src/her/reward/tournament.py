@@ -47,7 +47,7 @@ class Tournament:
     @property
     def calls(self) -> int:
         """Judge calls a group."""
-        return self.scores_BR.shape[1]
+        return int(self.scores_BR.shape[1])
 
     def means(self) -> Floats:
         """Mean score of each reply over its games that were read (1/2 where none was): the reward without a model."""
@@ -126,9 +126,10 @@ def correlations(rewards_Bn: Floats, qualities_Bn: Floats) -> Floats:
     return np.where(scale > 1e-12, (a * b).sum(axis=1) / np.maximum(scale, 1e-12), 0.0)
 
 
-def dead(rewards_Bn: Floats) -> Floats:
+def dead(rewards_Bn: Floats) -> NDArray[np.bool_]:
     """Is each group one in which no reward differs?"""
-    return np.ptp(rewards_Bn, axis=1) < 1e-9
+    level: NDArray[np.bool_] = np.ptp(rewards_Bn, axis=1) < 1e-9
+    return level
 
 
 def fitted(tournament: Tournament, *, ridge: float = 0.5, shrink: bool = False) -> Floats:

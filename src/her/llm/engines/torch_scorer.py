@@ -1,18 +1,18 @@
 """How likely a given reply is: any local weights as a Scorer, on transformers in fp32.
 
 The log-probability is that of the reply's tokens and of the token that ends the turn, given the chat: the same tokens
-that training learns. A prompt is read once for all replies to it, which is most of the work when a judge compares
-candidates or a thought is weighed. The replies themselves go one by one: in a batch a matrix product rounds otherwise,
-and a score would depend on its neighbours (docs/LOG.md has the measurement).
+that training learns. What comes before them is read once for all replies to it, and whole blocks of it once for all
+prompts that begin alike (`prefixes.py`), which is most of the work when a judge compares the replies of a group. The
+replies themselves go one by one: in a batch a matrix product rounds otherwise, and a score would depend on its
+neighbours (docs/LOG.md has the measurement).
 """
 
 import asyncio
-import copy
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 from her.errors import DeadLetterError
+from her.llm.engines.prefixes import BLOCK, Prefixes, fork
 from her.llm.engines.torch import Weights
 from her.llm.model import Score, ScoreItem
 from her.schema import Message
@@ -21,9 +21,10 @@ from her.schema import Message
 class TorchScorer:
     """How likely replies are, end of turn included."""
 
-    def __init__(self, name: str, *, fingerprint: str, weights: Weights) -> None:
+    def __init__(self, name: str, *, fingerprint: str, weights: Weights, limit_bytes: int = 512 << 20) -> None:
         self.name = name
-        self.fingerprint = fingerprint
+        self.fingerprint = f"{fingerprint}+blocks:{BLOCK}"
+        self.prefixes = Prefixes(weights.model, limit_bytes=limit_bytes)
         self._weights = weights
         self._lock = threading.Lock()
 
@@ -32,16 +33,19 @@ class TorchScorer:
         return await asyncio.to_thread(self._score, items)
 
     def _score(self, items: Sequence[ScoreItem]) -> list[Score]:
-        by_chat: dict[tuple[Message, ...], list[int]] = {}
-        for i, item in enumerate(items):
-            by_chat.setdefault(item.messages, []).append(i)
-        scores: dict[int, Score] = {}
+        prompts: dict[tuple[Message, ...], list[int]] = {}
+        by_context: dict[tuple[int, ...], list[tuple[int, list[int]]]] = {}
         with self._lock:
-            for messages, indices in by_chat.items():
-                prompt = self._weights.prompt_ids(messages)
-                turns = {i: self._turn_ids(items[i]) for i in indices}
-                self._refuse_long(len(prompt) + max(len(ids) for ids, _ in turns.values()))
-                scores |= self._score_turns(prompt, turns)
+            for i, item in enumerate(items):
+                if item.messages not in prompts:
+                    prompts[item.messages] = self._weights.prompt_ids(item.messages)
+                ids, scored = self._turn_ids(item)
+                whole = [*prompts[item.messages], *ids]
+                self._refuse_long(len(whole))
+                by_context.setdefault(tuple(whole[:-scored]), []).append((i, whole[-scored:]))
+            scores: dict[int, Score] = {}
+            for context, texts in by_context.items():
+                scores |= self._score_texts(context, texts)
         return [scores[i] for i in range(len(items))]
 
     def _turn_ids(self, item: ScoreItem) -> tuple[list[int], int]:
@@ -61,28 +65,25 @@ class TorchScorer:
             message = f"{self.name} refused to score: {what}; shorten the prompt"
             raise DeadLetterError(message, reason="too_long", attempts=1)
 
-    def _score_turns(self, prompt: list[int], turns: dict[int, tuple[list[int], int]]) -> dict[int, Score]:
-        """Scores of turns that follow one prompt. Its last token is read with each turn: it predicts the first."""
+    def _score_texts(self, context: tuple[int, ...], texts: list[tuple[int, list[int]]]) -> dict[int, Score]:
+        """Scores of texts that follow one context. Its last token is read with each: it predicts the first."""
         import torch
 
         model, device = self._weights.model, self._weights.device
-        head, last = prompt[:-1], prompt[-1]
         scores = {}
         with torch.inference_mode():
-            read: Any = None
-            if head:
-                out = model(input_ids=torch.tensor([head], device=device), use_cache=True, logits_to_keep=1)
-                read = out.past_key_values
-            for i, (ids, scored) in turns.items():
+            read = self.prefixes.after(context[:-1])
+            for i, ids in texts:
+                row = torch.tensor([[context[-1], *ids]], device=device)
                 out = model(
-                    input_ids=torch.tensor([[last, *ids]], device=device),
-                    past_key_values=copy.deepcopy(read),
+                    input_ids=row,
+                    past_key_values=fork(read),
                     use_cache=read is not None,
-                    logits_to_keep=scored + 1,
+                    logits_to_keep=len(ids) + 1,
                 )
                 logits_TV = out.logits[0, :-1].float()
-                wanted_T = torch.tensor(ids[-scored:], device=device)
+                wanted_T = torch.tensor(ids, device=device)
                 picked_T = logits_TV.gather(1, wanted_T[:, None])[:, 0].double()
                 picked_T -= logits_TV.logsumexp(dim=-1).double()  # log_softmax would copy the whole vocabulary
-                scores[i] = Score(logprob=float(picked_T.sum()), tokens=scored)
+                scores[i] = Score(logprob=float(picked_T.sum()), tokens=len(ids))
         return scores
