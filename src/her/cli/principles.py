@@ -1,9 +1,11 @@
-"""`her reward principles`: look at a pack of principles, check it, compare two."""
+"""`her reward principles`: look at a pack of principles, check it, compare two, induce one."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from her.cli.induce import induce
 
 app = typer.Typer(no_args_is_help=True, help="Principle packs: the rules by which replies are compared.")
 
@@ -87,3 +89,6 @@ def diff(
             typer.echo(f"    {field}: {getattr(old.get(name), field)} -> {getattr(new.get(name), field)}")
     if found.same:
         typer.echo("the same principles")
+
+
+app.command("induce")(induce)
