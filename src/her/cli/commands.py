@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from her import __version__
-from her.cli import data, models, reward, synth
+from her.cli import data, export, models, reward, synth
 from her.cli import eval as exams
 from her.cli.chat import chat
 from her.cli.parse import parse
@@ -42,6 +42,7 @@ app.command()(chat)
 app.command()(serve)
 app.add_typer(synth.app, name="synth")
 app.add_typer(data.app, name="data")
+app.add_typer(export.app, name="export")
 app.add_typer(models.app, name="models")
 app.add_typer(reward.app, name="reward")
 app.add_typer(exams.app, name="eval")

@@ -22,11 +22,11 @@ R = TypeVar("R", SFTSample, RLPrompt)
 
 def write_parquet(path: Path, kind: type[R], *, into: Growing, register: Register) -> int:
     """The records of `path` into `into`; returns how many."""
-    pa, pq = _pyarrow()
+    pa, pq = arrow()
     schema = _schema(pa, places=kind is RLPrompt)
     rows = _sorted(path, kind, register)
     count = 0
-    with pq.ParquetWriter(_Sink(into), schema, compression="zstd", write_page_index=False) as writer:
+    with pq.ParquetWriter(Sink(into), schema, compression="zstd", write_page_index=False) as writer:
         while group := [_row(record) for record in islice(rows, ROWS)]:
             writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=ROWS)
             count += len(group)
@@ -91,7 +91,7 @@ def _schema(pa: Any, *, places: bool) -> Any:
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns])
 
 
-class _Sink:
+class Sink:
     """A growing file as the writer of Parquet wants one."""
 
     closed = False
@@ -124,7 +124,7 @@ class _Sink:
         return False
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def arrow() -> tuple[Any, Any]:
     try:
         import pyarrow  # type: ignore[import-untyped, import-not-found, unused-ignore]
         import pyarrow.parquet  # type: ignore[import-untyped, import-not-found, unused-ignore]
