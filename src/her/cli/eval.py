@@ -57,6 +57,7 @@ def rescore(
     profile: Annotated[str | None, typer.Option(help="Another profile's scoring; needs --out.")] = None,
     trained_on: Annotated[Path | None, typer.Option(help="Titles that were trained on; see `her eval BENCH`.")] = None,
     out: Annotated[Path | None, typer.Option(help="Another run folder; without it, the same is scored again.")] = None,
+    likelihood: Annotated[bool, typer.Option("--likelihood", help="Measure how likely the references are.")] = False,
     connections: Annotated[int, typer.Option(min=1, help="Plays judged at once.")] = 16,
 ) -> None:
     """Score a run again, without playing it again: with today's code, other judges, or thoughts shown."""
@@ -93,7 +94,7 @@ def rescore(
             shutil.copytree(run / "play", root / "play", ignore=shutil.ignore_patterns("log"))
         desk = Desk(run=folder, ledger=ledger, board=board, connections=connections, budget_usd=None)
         titles = None if trained_on is None else str(trained_on)
-        summary = judge_and_score(desk, judges, settings, trained_on=titles)
+        summary = judge_and_score(desk, judges, settings, trained_on=titles, likelihood=likelihood)
     show_summary(summary, board.console)
     board.say(f"run: {root}")
 
@@ -227,6 +228,9 @@ def _sit(name: str) -> Callable[..., None]:
         trained_on: Annotated[
             Path | None, typer.Option(help="Titles that the model was trained on: one a line, or JSON Lines.")
         ] = None,
+        likelihood: Annotated[
+            bool, typer.Option("--likelihood", help="Also measure how likely the model finds the references.")
+        ] = False,
         out: Annotated[Path | None, typer.Option(help="The run's folder; default: runs/BENCH-HASH.")] = None,
         seed: Annotated[int, typer.Option(help="Seed of draws, samples and intervals.")] = 0,
         connections: Annotated[int, typer.Option(min=1, help="Items at work at once.")] = 16,
@@ -262,6 +266,10 @@ def _sit(name: str) -> Callable[..., None]:
             "limit": limit,
             "seed": seed,
         }
+        uses = benchmark(name).card.uses
+        for option_name, given, usual in (("thoughts", thoughts, "hidden"), ("system_thinking", system_thinking, "on")):
+            if given != usual and option_name not in uses:
+                raise ConfigError(f"--{option_name.replace('_', '-')} changes nothing in {name}; leave it out")
         if recorded is not None:
             bench = benchmark(name)
             settled = bench.card.settle(Settings.model_validate(settings))
@@ -277,8 +285,11 @@ def _sit(name: str) -> Callable[..., None]:
             trained_on=None if trained_on is None else str(trained_on),
             connections=connections,
             budget_usd=budget_usd,
+            likelihood=likelihood,
         )
-        named = sha256_text(canonical(asked.model_dump(mode="json", exclude={"connections", "budget_usd"})))[:8]
+        named = sha256_text(
+            canonical(asked.model_dump(mode="json", exclude={"connections", "budget_usd", "likelihood"}))
+        )[:8]
         root = out or Path("runs") / f"{name}-{named}"
         board = Board(Console())
         summary = sit(asked, root, board) if calibrate is None else calibrated(asked, calibrate, root, board)

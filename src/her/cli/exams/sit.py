@@ -5,11 +5,12 @@ Kill it and start it again: what was paid is in the ledger. Other judges are ano
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from her.cli.exams.likelihood import LINES, STAGE, read_likelihood, weigh
 from her.cli.loop.board import Board
 from her.errors import ConfigError, InputError
 from her.evals.benchmarks import Benchmark, Cast, Exam, Settings, benchmark
@@ -30,6 +31,7 @@ from her.evals.benchmarks.run import (
 from her.evals.benchmarks.sitting import score_item
 from her.evals.benchmarks.summary import Summary, summarise
 from her.evals.benchmarks.trust.contamination import mark_contaminated
+from her.evals.benchmarks.trust.likelihood import NAME, with_likelihood
 from her.evals.benchmarks.trust.panel import check_panel
 from her.evals.inspect import need_engine
 from her.llm import Ledger, fingerprint, open_models
@@ -63,6 +65,8 @@ class Sitting(Record):
     trained_on: str | None
     connections: int
     budget_usd: float | None
+    likelihood: bool = False
+    """Is the control `reference likelihood` measured?"""
 
 
 class Judging(Record):
@@ -80,6 +84,8 @@ class Scoring(Record):
     trained_on: str | None
     """Hash of the list of titles."""
     warnings: tuple[str, ...]
+    unavailable: dict[str, str]
+    """Controls that could not be measured, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +156,7 @@ def sit(asked: Sitting, root: Path, board: Board) -> Summary:
     with RunFolder(root) as run, Ledger(root / "ledger.sqlite") as ledger:
         desk = Desk(run=run, ledger=ledger, board=board, connections=asked.connections, budget_usd=asked.budget_usd)
         _play(desk, bench, exam, plan, source)
-        return judge_and_score(desk, asked.judges, settings, trained_on=asked.trained_on)
+        return judge_and_score(desk, asked.judges, settings, trained_on=asked.trained_on, likelihood=asked.likelihood)
 
 
 def calibrate(asked: Sitting, released: Path, root: Path, board: Board) -> Summary:
@@ -181,12 +187,21 @@ def calibrate(asked: Sitting, released: Path, root: Path, board: Board) -> Summa
         return judge_and_score(desk, asked.judges, settings, trained_on=asked.trained_on)
 
 
-def judge_and_score(desk: Desk, judges: Sequence[str], settings: Settings, *, trained_on: str | None) -> Summary:
+def judge_and_score(
+    desk: Desk, judges: Sequence[str], settings: Settings, *, trained_on: str | None, likelihood: bool = False
+) -> Summary:
     """The second half: the plays of a run folder are judged, where judges are needed, and scored."""
     played = read_played(desk.run.root)
     if played.benchmark.card.judged:
         _judge(desk, played, judges, settings)
-    return _score(desk, played, settings, judges=judges, trained_on=trained_on)
+    unavailable: Mapping[str, str] = {}
+    if likelihood:
+        unavailable = weigh(desk, played, settings)
+    elif not read_likelihood(desk.run.root) and any(
+        played.benchmark.references(i, settings) for i in played.exam.items
+    ):
+        unavailable = {NAME: "not asked for; --likelihood measures it"}
+    return _score(desk, played, settings, judges=judges, trained_on=trained_on, unavailable=unavailable)
 
 
 def check_judges(bench: Benchmark[Any], judges: Sequence[str]) -> None:
@@ -281,11 +296,20 @@ def _judge(desk: Desk, played: Played, judges: Sequence[str], settings: Settings
     )
 
 
-def _score(desk: Desk, played: Played, settings: Settings, *, judges: Sequence[str], trained_on: str | None) -> Summary:
+def _score(
+    desk: Desk,
+    played: Played,
+    settings: Settings,
+    *,
+    judges: Sequence[str],
+    trained_on: str | None,
+    unavailable: Mapping[str, str],
+) -> Summary:
     bench, root = played.benchmark, desk.run.root
     warnings = check_panel(judges, player=played.plan.model)
     judged = read_judged(root) if bench.card.judged else ()
     titles = None if trained_on is None else titles_of(Path(trained_on))
+    weighed = read_likelihood(root)
 
     def work(folder: Path, progress: Progress) -> Outcome:
         scores = tuple(
@@ -298,6 +322,7 @@ def _score(desk: Desk, played: Played, settings: Settings, *, judges: Sequence[s
             )
             for item, play in _pairs(played)
         )
+        scores = with_likelihood(scores, weighed)
         if titles is not None:
             from her.data.titles import Titles
 
@@ -312,6 +337,7 @@ def _score(desk: Desk, played: Played, settings: Settings, *, judges: Sequence[s
             data=played.plan.data,
             refused=played.plan.refused,
             warnings=warnings,
+            unavailable=unavailable,
         )
         write_jsonl(folder / SCORES, scores)
         write_json(folder / SUMMARY, summary.model_dump(mode="json"))
@@ -321,6 +347,8 @@ def _score(desk: Desk, played: Played, settings: Settings, *, judges: Sequence[s
     inputs = {"items": root / "play" / "items.jsonl", "plays": root / "play" / PLAYS}
     if bench.card.judged:
         inputs["judged"] = root / "judge" / JUDGED
+    if weighed:
+        inputs["likelihood"] = root / STAGE / LINES
     desk.do(
         "score",
         "marks and figures",
@@ -330,6 +358,7 @@ def _score(desk: Desk, played: Played, settings: Settings, *, judges: Sequence[s
             settings=settings,
             trained_on=None if titles is None else sha256_text("\n".join(titles)),
             warnings=warnings,
+            unavailable=dict(unavailable),
         ),
         models={},
     )

@@ -18,7 +18,7 @@ from her.evals.benchmarks.item import AnyItem, Exam
 from her.evals.benchmarks.mark import Control, Finding, ItemScore, Mark
 from her.evals.benchmarks.play import Judged, Play
 from her.evals.benchmarks.settings import Settings
-from her.llm.model import ChatModel
+from her.llm.model import ChatModel, ScoreItem
 from her.schema import Record
 
 
@@ -53,6 +53,11 @@ class Benchmark(ABC, Generic[AnyItem]):
 
     def controls(self, item: AnyItem, play: Play, settings: Settings) -> tuple[Control, ...]:
         """What could explain the score without the skill. Pure."""
+        return ()
+
+    def references(self, item: AnyItem, settings: Settings) -> tuple[ScoreItem, ...]:
+        """What a book or a person really said in the examined model's part, each under the chat in which the model
+        would have said it, for the control `reference likelihood`. Pure. Empty: there is no reference."""
         return ()
 
     def answers(self, item: AnyItem, play: Play, settings: Settings) -> tuple[str | None, str | None]:
