@@ -59,10 +59,11 @@ class CoserScene(Upstream):
 
 
 class CoserFlaw(Upstream):
-    """One flaw of a judgement. Upstream counts a severity only where it is a whole number, and a missing one as 1."""
+    """One flaw of a judgement. Upstream counts a severity only where it is a whole number, and a missing one as 1.
+    Judges leave fields out."""
 
-    instance: str
-    type: str
+    instance: str = ""
+    type: str = ""
     severity: int | float | str | None = None
 
 
@@ -85,7 +86,8 @@ class CoserCase(Upstream):
     """One recorded case."""
 
     simulation: tuple[CoserMessage, ...]
-    critique: dict[str, CoserCritique] = Field(min_length=1)
+    critique: dict[str, CoserCritique | float] = Field(min_length=1)
+    """By dimension; beside them `bleu` and `rouge_l`, which are numbers."""
 
 
 class CoserJudgement(Upstream):
