@@ -1,7 +1,7 @@
 """A shelf: many books in one JSON Lines file, read one at a time.
 
 A line is `{"text", "id"?, "title"?, "licence"?}`. Owns what is wrong with a line: it costs that line alone, and the
-reject names the line and the field. Never holds more than one book.
+reject names the line and the field; and which lines are a shard's own. Never holds more than one book.
 """
 
 import json
@@ -13,37 +13,63 @@ from her.errors import InputError
 from her.schema import Book
 from her.synthesis.book import MOST_BYTES, book_of, must_speak, slug
 from her.synthesis.result import Reject
+from her.synthesis.shard import Shard
 
 _FIELDS = ("id", "title", "text", "licence")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A line of a shelf, and what stands there."""
+
+    number: int
+    """From 1."""
+    found: Book | Reject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """The file of many books."""
+    """The file of many books, or one shard of it."""
 
     path: Path
+    shard: Shard | None = None
 
     def books(self) -> Iterator[Book | Reject]:
         """Each line as a book, or as the reason why it is none, in order. Lines without a character are nothing."""
+        return (place.found for place in self.places())
+
+    def places(self) -> Iterator[Place]:
+        """The same, with the line. What is another shard's is passed over before it is made a book."""
         taken: set[str] = set()
         for number, line in _lines(self.path):
             if line is not None and not line.strip():
                 continue
+            # A line that names no book is dealt by its place.
+            item = owner = f"{self.path.name}:{number}"
+            found: Book | Reject | None = None
             try:
                 if line is None:
                     raise _BadLine("line", f"over {MOST_BYTES >> 20} MiB", "too_long")
-                book = self._book(line, number, taken)
+                fields = _fields(line)
+                owner = self._name(fields, number)
+                if self._ours(owner):
+                    found = self._book(fields, owner, number, taken)
+                    taken.add(found.id)
             except _BadLine as e:
-                item = f"{self.path.name}:{number}"
-                yield Reject(stage="source", item_id=item, reason=e.reason, detail=f"{e.field}: {e.what}"[:200])
-                continue
-            taken.add(book.id)
-            yield book
+                found = Reject(stage="source", item_id=item, reason=e.reason, detail=f"{e.field}: {e.what}"[:200])
+            if found is not None and self._ours(owner):
+                yield Place(number=number, found=found)
 
-    def _book(self, line: bytes, number: int, taken: set[str]) -> Book:
-        fields = _fields(line)
+    def _ours(self, name: str) -> bool:
+        return self.shard is None or self.shard.takes(name)
+
+    def _name(self, fields: dict[str, str], number: int) -> str:
+        """What the book would be called if nobody else were."""
+        own = slug(fields.get("id", "") or fields.get("title") or "")
+        return own or f"{slug(self.path.stem) or 'book'}-{number:05d}"
+
+    def _book(self, fields: dict[str, str], name: str, number: int, taken: set[str]) -> Book:
         text, title = fields["text"], fields.get("title")
-        name = slug(fields.get("id", "") or title or "") or f"{slug(self.path.stem) or 'book'}-{number:05d}"
         if name in taken:
             if "id" in fields:
                 raise _BadLine("id", f"{fields['id']!r} is a second book's", "duplicate_id")
