@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Examine a model by the field's ben
 
 app.add_typer(rate.app, name="rate")
 
-BENCHMARKS = ("coser", "dynsess", "fantom", "hitom", "minimax", "twinvoice", "twinvoice_gen", "userllm")
+BENCHMARKS = ("coser", "dynsess", "fantom", "hitom", "lifechoice", "minimax", "twinvoice", "twinvoice_gen", "userllm")
 """As in the registry, which a law test compares: naming them here keeps `her --help` light."""
 Runs = Annotated[list[Path], typer.Argument(help="Run folders.")]
 

@@ -2,7 +2,7 @@
 2026).
 
 Owns the reading of its records, one question to a judge for each quality, and the mean of the four. People rate the
-same sessions through `her eval rate`, which knows nothing of this file.
+same sessions through `her eval rate`.
 """
 
 import json
