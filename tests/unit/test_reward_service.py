@@ -208,6 +208,7 @@ def test_hostile_input_is_refused_or_counted_and_never_a_number() -> None:
         (member(0, deadline_s=-1), 400, "bad_request"),
         (member(0, reply={"text": "x"}), 400, "bad_request"),
         (member(0, extra=1), 400, "bad_request"),
+        (member(0, said="a" * 200_001), 400, "bad_request"),
         (member(0, prompt={**place, "character": "Nobody"}), 400, "bad_prompt"),
         ({k: v for k, v in member(0).items() if k != "prompt"}, 400, "bad_request"),
         (member(0, prompt={k: v for k, v in place.items() if k != "reference"}), 400, "bad_request"),

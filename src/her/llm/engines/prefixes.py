@@ -28,7 +28,8 @@ class Prefixes:
         self._limit = limit_bytes
         self._blocks: OrderedDict[tuple[int, ...], list[tuple[Any, Any]]] = OrderedDict()
         """Keys and values of each layer, for the tokens of one block, by all tokens up to its end."""
-        self._held = 0
+        self.held = 0
+        """Bytes remembered."""
         self._cuttable: bool | None = None
         self.read = 0
         """Tokens read."""
@@ -96,10 +97,10 @@ class Prefixes:
             for layer in cache.layers
         ]
         self._blocks[key] = block
-        self._held += _bytes(block)
-        while self._held > self._limit:
+        self.held += _bytes(block)
+        while self.held > self._limit:
             _, gone = self._blocks.popitem(last=False)
-            self._held -= _bytes(gone)
+            self.held -= _bytes(gone)
 
 
 def fork(cache: Any) -> Any:

@@ -22,7 +22,8 @@ MOST = 256
 class ReplyIn(Record):
     """One sampled reply, raw."""
 
-    text: str
+    text: str = Field(max_length=200_000)
+    """Longer than any gate lets pass; what is longer still is refused unread."""
     finish_reason: FinishReason | None
     """None: the caller does not know."""
 
