@@ -98,7 +98,7 @@ def test_the_teacher_sees_what_a_judge_sees() -> None:
 
 
 def test_a_rule_under_which_the_label_is_missed_is_told_so_and_written_again() -> None:
-    weak = json.dumps({**RULE, "name": "Weak Rule", "definition": "The answer is nice."})
+    weak = json.dumps({**RULE, "name": "Weak Rule", "definition": "The answer is a nice one."})
     teacher = Teacher([weak, json.dumps(RULE)], verdict="needs_rule")
     induced = _induce(teacher, [_pair(0)])
     assert induced.proposed.candidates[0].attempts == 2
@@ -125,8 +125,9 @@ def test_a_rule_under_which_the_label_is_missed_is_told_so_and_written_again() -
         (json.dumps({**RULE, "definition": "A\ud800 rule."}), "bad_shape"),
         (json.dumps({**RULE, "good": "Yes, sir.", "bad": "yes sir"}), "same_examples"),
         (json.dumps({**RULE, "definition": "word " * 100}), "too_long"),
+        (json.dumps({**RULE, "definition": "1.2"}), "too_short"),
         (json.dumps({**RULE, "definition": "Say >>> ===cand_1=== is better."}), "markup"),
-        (json.dumps({**RULE, "definition": "Always prefer cand_1 to the others."}), "names_a_candidate"),
+        (json.dumps({**RULE, "definition": "Always prefer cand_1 to all the others."}), "names_a_candidate"),
         (json.dumps({**RULE, "definition": "The first reply is the livelier."}), "names_a_candidate"),
         (json.dumps({**RULE, "definition": "Ann answers as Ann would."}), "names_the_scene"),
         (json.dumps({**RULE, "good": "stones walk, father, when they are not"}), "quotes_the_pair"),
@@ -179,7 +180,7 @@ def test_what_cannot_be_embedded_is_a_reject_and_never_a_zero_vector() -> None:
 def test_killed_and_run_again_nothing_is_paid_twice(tmp_path: Path) -> None:
     pairs = [_pair(i) for i in range(4)]
     answers = [json.dumps({**RULE, "name": f"Turns the Question {n}", "definition": d}) for n, d in
-               enumerate(["It bends what was asked.", "Guarded truths hide more than lies do.", "Few words, many aims.",
+               enumerate(["It bends what was asked.", "Guarded truths hide more than any lies do.", "Few words serve many aims at once.",
                           "A refusal opens another door."])]  # fmt: skip
 
     class Dies(Teacher):

@@ -59,7 +59,7 @@ def induce(
         brief=SMALL_BRIEF if small else Brief(),
         per_pair=per_pair,
         revisions=revisions,
-        bounded=small,
+        guided=small,
         seed=seed,
     )
     selecting = SelectConfig(most=keep)

@@ -26,7 +26,16 @@ from her.store import canonical
 ASKED = ("polarity", "level", "dimension", "name", "definition", "good", "bad")
 """The fields of an answer, in the order in which a teacher should think."""
 _LONGEST = {"name": 40, "definition": 200, "good": 160, "bad": 160}
-"""Characters that a teacher is held to; what is longer by half is refused where an engine cannot be held."""
+"""Characters. What is longer by half is refused."""
+_FORMS = {
+    "name": r"^[A-Z][a-z]{2,11}( [A-Z]?[a-z]{1,11}){1,3}$",
+    "definition": r"^The reply [^\"\n\\.!?<>{}\[\]]{24,160}\.$",
+    "good": r"^[A-Z][^\"\n\\<>{}\[\]]{10,120}[.!?]$",
+    "bad": r"^[A-Z][^\"\n\\<>{}\[\]]{10,120}[.!?]$",
+}
+"""What an engine that can be held to a form is held to: a small model ends no sentence by itself."""
+_FEWEST_WORDS = 5
+"""A rule in fewer words says nothing that can be checked."""
 _QUOTED_WORDS = 6
 """A run of so many words that also stands in a reply of the pair is a quotation."""
 _CANDIDATE = re.compile(
@@ -55,14 +64,13 @@ def proposal_messages(
     return tuple(messages)
 
 
-def proposal_schema(*, bounded: bool) -> str:
-    """The JSON Schema of an answer. `bounded`: with the lengths of its texts, which many endpoints refuse."""
-    text = {"type": "string"}
+def proposal_schema(*, guided: bool) -> str:
+    """The JSON Schema of an answer. `guided`: with the form of its texts, which many endpoints refuse."""
     fields: dict[str, dict[str, object]] = {
         "polarity": {"type": "string", "enum": ["negative", "positive"]},
         "level": {"type": "string", "enum": ["sentence", "session"]},
         "dimension": {"type": "string", "enum": list(DIMENSIONS)},
-        **{n: {**text, "minLength": 3, "maxLength": most} if bounded else {**text} for n, most in _LONGEST.items()},
+        **{n: {"type": "string", **({"pattern": form} if guided else {})} for n, form in _FORMS.items()},
     }
     properties = {name: fields[name] for name in ASKED}
     return json.dumps(
@@ -73,8 +81,8 @@ def proposal_schema(*, bounded: bool) -> str:
 def read_proposal(reply: Reply, pair: Preference, *, author: str) -> Pack:
     """A pack of the one principle in an answer, so that a judge can be asked with it.
 
-    Raises TeacherError; its reason is one of truncated, filtered, not_json, bad_shape, too_long, markup, same_examples,
-    names_a_candidate, names_the_scene, quotes_the_pair.
+    Raises TeacherError; its reason is one of truncated, filtered, not_json, bad_shape, too_short, too_long, markup,
+    same_examples, names_a_candidate, names_the_scene, quotes_the_pair.
     """
     if reply.finish_reason != "stop":
         reason = "truncated" if reply.finish_reason == "length" else "filtered"
@@ -107,6 +115,8 @@ def _must_be_general(principle: Principle, pair: Preference) -> None:
     for field, most in _LONGEST.items():
         if len(getattr(principle, field)) > most * 3 // 2:
             raise TeacherError(f"{field} is longer than {most} characters", "too_long")
+    if len(words(principle.definition)) < _FEWEST_WORDS or not words(principle.name):
+        raise TeacherError(f"a definition has at least {_FEWEST_WORDS} words", "too_short")
     if _MARKUP.search(rule):
         raise TeacherError("the rule holds brackets or markup", "markup")
     if words(principle.good) == words(principle.bad):

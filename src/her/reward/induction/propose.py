@@ -54,8 +54,8 @@ class ProposeConfig(Record):
     """Proposals for each pair, each in a conversation of its own."""
     revisions: int = Field(default=1, ge=0)
     """How often a rule that failed is written again."""
-    bounded: bool = False
-    """Does the engine hold an answer to the lengths in a schema?"""
+    guided: bool = False
+    """Is the engine asked to hold each text to a form? For small teachers."""
     max_tokens: int = Field(default=500, gt=0)
     temperature: float = Field(default=0.7, ge=0)
     seed: int = 0
@@ -136,7 +136,7 @@ async def _conversation(
             temperature=config.temperature,
             top_p=0.95,
             seed=config.seed,
-            json_schema=proposal_schema(bounded=config.bounded),
+            json_schema=proposal_schema(guided=config.guided),
             sample_index=number * (config.revisions + 1) + attempt,
         )
         counts.calls += 1
