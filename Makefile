@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test check install clean
+.PHONY: run test check exams install clean
 
 run: install
 	$(BIN)/her run recipes/quickstart.toml
@@ -11,6 +11,9 @@ run: install
 test: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	$(BIN)/python -m pytest tests/inspect
+
+exams: install
+	$(BIN)/her eval all recipes/exams.toml
 
 check: install
 	$(BIN)/ruff check src tests

@@ -129,6 +129,17 @@ def test_upstream_asks_step_by_step_and_counts_the_unreadable_as_wrong() -> None
     assert value(summary) == (0.25, 60, 0)
 
 
+def test_a_reply_may_be_held_to_json() -> None:
+    settings = settled(TWINVOICE, options={"form": "json"})
+    model = answering(lambda i, o: json.dumps({"answer": right(i, o)[8]}))
+    _, summary = examined(TWINVOICE, model, settings=settings)
+    assert value(summary) == (1, 60, 0)
+    assert '"enum": ["A", "B", "C", "D"]' in str(model.requests[0].json_schema)
+    assert controls(summary)["picks the shortest"] == 0.25
+    _, summary = examined(TWINVOICE, Answering(lambda _: '{"answer": "E"}'), settings=settings)
+    assert summary.reasons == {"not_an_option": 60}
+
+
 def test_a_narrative_speaker_is_known_by_what_was_said_earlier() -> None:
     for item in (i for i in ITEMS if i.dimension == "narrative"):
         assert item.options[item.gold] not in item.history

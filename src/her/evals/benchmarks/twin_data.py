@@ -4,7 +4,7 @@ Owns what an item shows and what it must not: of a narrative speaker only what w
 profiles that are published hold every right answer. Asks nobody.
 """
 
-import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,8 @@ Dimension = Literal["social", "interpersonal", "narrative"]
 LETTERS = "ABCD"
 _PROFILES = "characterList"
 _NOBODY = "nothing shows who is speaking: there is no earlier history"
-_NOT_ID = re.compile(r"[^A-Za-z0-9._-]+")
+_NUMBERED = "-"
+"""In place of an id, until the questions of a dimension are counted."""
 _TITLES = {
     "BlueEyes": "A Pair of Blue Eyes",
     "LeMorteDArthur": "Le Morte d'Arthur",
@@ -76,6 +77,7 @@ def read_twins(data: Path, showing: Showing) -> tuple[list[TwinQuestion], list[R
     profiles = _profiles([p for p, kind in kinds.items() if kind == "profiles"])
     items: list[TwinQuestion] = []
     refused: list[Refused] = []
+    numbers = Counter[str]()
     for path in files:
         if kinds[path] == "lines" and not profiles:
             raise InputError(f"{path} needs the speakers' profiles; give the folder that holds both files")
@@ -83,7 +85,8 @@ def read_twins(data: Path, showing: Showing) -> tuple[list[TwinQuestion], list[R
             if isinstance(made, str):
                 refused.append(Refused(where=where, reason=made))
             else:
-                items.append(made)
+                items.append(made.model_copy(update={"id": f"{made.dimension}-{numbers[made.dimension]:04d}"}))
+                numbers[made.dimension] += 1
     return items, refused
 
 
@@ -102,11 +105,11 @@ def _made(
     path: Path, kind: str, profiles: Mapping[str, Sequence[TwinProfile]], showing: Showing
 ) -> Iterator[tuple[str, TwinQuestion | str]]:
     if kind == "posts":
-        for number, (where, post) in enumerate(read_records(path, TwinPost)):
-            yield where, _posted(post, f"{_NOT_ID.sub('-', path.stem)}-{number:04d}", showing)
+        for where, post in read_records(path, TwinPost):
+            yield where, _posted(post, showing)
     elif kind == "lines":
-        for number, (where, line) in enumerate(read_records(path, TwinLine)):
-            yield where, _narrated(line, number, profiles, showing)
+        for where, line in read_records(path, TwinLine):
+            yield where, _narrated(line, profiles, showing)
 
 
 def _profiles(files: Sequence[Path]) -> dict[str, list[TwinProfile]]:
@@ -125,7 +128,7 @@ def _profiles(files: Sequence[Path]) -> dict[str, list[TwinProfile]]:
     return found
 
 
-def _posted(post: TwinPost, name: str, showing: Showing) -> TwinQuestion | str:
+def _posted(post: TwinPost, showing: Showing) -> TwinQuestion | str:
     options = {letter: text.strip() for letter, text in zip(LETTERS, post.choices, strict=True)}
     gold = LETTERS[post.answer_idx]
     stimulus = (post.anchor_post or post.context or "").strip()
@@ -138,7 +141,7 @@ def _posted(post: TwinPost, name: str, showing: Showing) -> TwinQuestion | str:
         return "the right answer to this very post stands in the history"
     dimension: Dimension = "interpersonal" if post.anchor_post is None else "social"
     return TwinQuestion(
-        id=f"{dimension}-{name}",
+        id=_NUMBERED,
         cluster=f"{dimension}: {post.user_id}",
         title=None,
         facets=_facets(dimension, options, gold),
@@ -152,9 +155,7 @@ def _posted(post: TwinPost, name: str, showing: Showing) -> TwinQuestion | str:
     )
 
 
-def _narrated(
-    line: TwinLine, number: int, profiles: Mapping[str, Sequence[TwinProfile]], showing: Showing
-) -> TwinQuestion | str:
+def _narrated(line: TwinLine, profiles: Mapping[str, Sequence[TwinProfile]], showing: Showing) -> TwinQuestion | str:
     options = {letter: line.mcq.options[letter].strip() for letter in LETTERS if letter in line.mcq.options}
     gold = line.mcq.answer
     known = profiles.get(line.speaker_match_key, ())
@@ -176,7 +177,7 @@ def _narrated(
     if showing.refuse and options[gold] in line.context:
         return "the right answer stands in the narration before it"
     return TwinQuestion(
-        id=f"narrative-{number:04d}",
+        id=_NUMBERED,
         cluster=f"{line.source_novel}: {line.speaker_match_key}",
         title=_TITLES.get(line.source_novel, line.source_novel),
         facets=_facets("narrative", options, gold),

@@ -8,12 +8,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from her.evals.benchmarks.answer import Answered, read_option, spoken
+from her.evals.benchmarks.answer import Answered, spoken
 from her.evals.benchmarks.asked import Lost, Response, ask_once
 from her.evals.benchmarks.benchmark import Benchmark
 from her.evals.benchmarks.cast import Cast
 from her.evals.benchmarks.data import data_used
 from her.evals.benchmarks.figure import Figure, mean_figure, mean_figures
+from her.evals.benchmarks.held_answer import read_held, schema_of
 from her.evals.benchmarks.item import Exam
 from her.evals.benchmarks.mark import Control, ItemScore, Mark, Scored, Unscored
 from her.evals.benchmarks.play import Judged, Play
@@ -27,6 +28,7 @@ from her.schema import Message
 from her.stats import clustered_mean
 
 _TAGGED = re.compile(r"<answer>\s*([ABCD])\s*</answer>", re.IGNORECASE)
+_LETTERS = {letter: letter for letter in LETTERS}
 _PICKED = ("picks the shortest", "picks the longest", "picks the first")
 
 
@@ -51,12 +53,14 @@ class TwinVoice(Benchmark[TwinQuestion]):
             person=person(item),
             choices="\n".join(f"{letter}. {text}" for letter, text in options.items()),
             how=wording("twinvoice_cot" if cot else "twinvoice_standard"),
+            form=wording(f"twinvoice_{settings.options['form']}"),
         )
         request = Request(
             messages=(Message(role="user", content=prompt),),
             max_tokens=(1024 if cot else 64) if longest == "auto" else int(longest),
             temperature=0.0,
             seed=settings.seed_of(item.id, repeat),
+            json_schema=schema_of(_LETTERS) if settings.options["form"] == "json" else None,
         )
         asked = await ask_once(cast.player, request, key="answer", role="player")
         return Play(item_id=item.id, repeat=repeat, asked=(asked,), lines=(), counts={})
@@ -67,7 +71,7 @@ class TwinVoice(Benchmark[TwinQuestion]):
         returned = play.reply("answer").returned
         if settings.profile == "upstream":
             return (Scored(metric=ACCURACY, value=float(_first_tag(returned) == gold), judge=None),)
-        read = read_option(returned, options)
+        read = read_held(returned, _LETTERS, options)
         if not isinstance(read, Answered):
             return (Unscored(metric=ACCURACY, reason=read.reason, judge=None),)
         return (Scored(metric=ACCURACY, value=float(read.option == gold), judge=None),)
@@ -76,7 +80,7 @@ class TwinVoice(Benchmark[TwinQuestion]):
         """What blind guessers would earn, and what the model itself picked, by length and place."""
         options, gold = posed(item, play.repeat, settings)
         found = choice_controls(options, gold)
-        read = read_option(play.reply("answer").returned, options)
+        read = read_held(play.reply("answer").returned, _LETTERS, options)
         if not isinstance(read, Answered):
             return found
         lengths = [len(t) for t in options.values()]
@@ -87,7 +91,7 @@ class TwinVoice(Benchmark[TwinQuestion]):
     def answers(self, item: TwinQuestion, play: Play, settings: Settings) -> tuple[str | None, str | None]:
         """The letter read, and the right one, both as asked."""
         options, gold = posed(item, play.repeat, settings)
-        read = read_option(play.reply("answer").returned, options)
+        read = read_held(play.reply("answer").returned, _LETTERS, options)
         return (read.option if isinstance(read, Answered) else None), gold
 
     def figures(self, scores: Sequence[ItemScore], settings: Settings) -> tuple[Figure, ...]:

@@ -125,6 +125,13 @@ CHOOSING = Card(
             meaning="ask for the answer alone, or for thinking step by step",
         ),
         Option(
+            name="form",
+            choices=("tagged", "json"),
+            default="tagged",
+            meaning="ask for an <answer> tag, or hold the reply to JSON where the engine can: for models too small to "
+            "keep a format",
+        ),
+        Option(
             name="max_tokens", choices=(), default="auto", meaning="longest reply; auto: 64 standard, 1024 step by step"
         ),
     ),

@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from her.evals.benchmarks.answer import Answered, Unread, read_option
+from her.evals.benchmarks.answer import Answered, Unread
 from her.evals.benchmarks.asked import Asked, Response, ask_judge, ask_once
 from her.evals.benchmarks.benchmark import Benchmark
 from her.evals.benchmarks.cast import Cast
 from her.evals.benchmarks.data import data_used, read_records
 from her.evals.benchmarks.figure import Figure, mean_figures, statistic_figure
+from her.evals.benchmarks.held_answer import read_held, schema_of
 from her.evals.benchmarks.item import Exam, Item, Refused
 from her.evals.benchmarks.mark import Control, ItemScore, Mark, Scored, Unscored
 from her.evals.benchmarks.play import Judged, Line, Play
@@ -160,10 +161,15 @@ class UserLLM(Benchmark[UserLLMTurn]):
 
 
 async def _ask(judge: ChatModel, prompt: str, key: str, options: dict[str, str]) -> Asked:
-    request = Request(messages=(Message(role="user", content=prompt),), max_tokens=256, temperature=0.0)
+    request = Request(
+        messages=(Message(role="user", content=prompt),),
+        max_tokens=256,
+        temperature=0.0,
+        json_schema=schema_of(options),
+    )
 
     def readable(response: Response) -> bool:
-        return isinstance(read_option(response, options), Answered)
+        return isinstance(read_held(response, options, options), Answered)
 
     return await ask_judge(judge, request, key=key, readable=readable)
 
@@ -196,7 +202,7 @@ def _value(metric: str, item: UserLLMTurn, turn: UserTurn, judged: Judged | None
     options, good = (_ADHERENCE, "R") if metric == INTENT else (_WRITER, "H")
     if judged is None or not judged.asked:
         return "not_judged"
-    read = read_option(judged.reply(metric).returned, options)
+    read = read_held(judged.reply(metric).returned, options, options)
     return float(read.option == good) if isinstance(read, Answered) else f"judge:{read.reason}"
 
 

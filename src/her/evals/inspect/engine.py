@@ -60,7 +60,8 @@ async def hold(
         if progress is not None:
             progress(done, total)
 
-    roles: dict[str, Any] = {p: served(cast.of(p)) for p in PARTS if p in bench.card.parts}
+    # Whoever plays along is not needed where the plays are there already.
+    roles: dict[str, Any] = {p: served(cast.of(p)) for p in PARTS if p in bench.card.parts and plays is None}
     if judges:
         roles[JUDGE] = [served(j) for j in judges]
     watch = Watch(done=told, failed=errors.append)
