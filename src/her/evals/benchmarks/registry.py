@@ -11,6 +11,7 @@ _WHERE = {
     "dynsess": "her.evals.benchmarks.dynsess:DYNSESS",
     "fantom": "her.evals.benchmarks.fantom:FANTOM",
     "hitom": "her.evals.benchmarks.hitom:HITOM",
+    "lifechoice": "her.evals.benchmarks.lifechoice:LIFECHOICE",
     "minimax": "her.evals.benchmarks.minimax:MINIMAX",
     "twinvoice": "her.evals.benchmarks.twinvoice:TWINVOICE",
     "twinvoice_gen": "her.evals.benchmarks.twinvoice_gen:TWINVOICE_GEN",
