@@ -48,7 +48,7 @@ def fault_judge(faults: Callable[[int, str], list[str]], *, name: str = "scripte
 
     def answer(request: Request) -> str:
         found = [
-            {"line": number, "dimension": dimension, "fault": "does not fit"}
+            {"dimension": dimension, "lines": [number], "fault": "does not fit"}
             for place, (number, text) in enumerate(own_lines(request))
             for dimension in faults(place, text)
         ]

@@ -169,9 +169,11 @@ def test_silences_are_kept_counted_and_shown_as_such() -> None:
         ('{"faults": [], "faults": []}', "repeated_key"),
         ('{"fault": []}', "no_faults_list"),
         ('{"faults": [3]}', "bad_fault"),
-        ('{"faults": [{"line": 2, "dimension": "logic"}]}', "not_a_line_of_the_character"),
-        ('{"faults": [{"line": true, "dimension": "logic"}]}', "not_a_line_of_the_character"),
-        ('{"faults": [{"line": 1, "dimension": "charm"}]}', "bad_fault"),
+        ('{"faults": [{"lines": [1, 2], "dimension": "logic"}]}', "not_a_line_of_the_character"),
+        ('{"faults": [{"lines": [true], "dimension": "logic"}]}', "not_a_line_of_the_character"),
+        ('{"faults": [{"lines": [1], "dimension": "charm"}]}', "bad_fault"),
+        ('{"faults": [{"lines": [], "dimension": "logic"}]}', "bad_fault"),
+        ('{"faults": [{"lines": 1, "dimension": "logic"}]}', "bad_fault"),
         ('{"faults": NaN}', "not_json"),
         ("[" * 100_000, "not_json"),
     ],
@@ -181,11 +183,11 @@ def test_what_cannot_be_read_is_no_list_of_faults(text: str, why: str) -> None:
 
 
 def test_a_list_of_faults_is_read_alone_in_a_fence_or_after_thinking() -> None:
-    plain = '{"faults": [{"line": 3, "dimension": "logic", "fault": "who?"}]}'
+    plain = '{"faults": [{"lines": [1, 3], "dimension": "logic", "fault": "who?"}]}'
     for text in (plain, f"```json\n{plain}\n```", f"<think>{{}}</think>{plain}"):
         faults = read_faults(response(text), (1, 3))
         assert isinstance(faults, tuple)
-        assert [(f.line, f.dimension, f.fault) for f in faults] == [(3, "logic", "who?")]
+        assert [(f.line, f.dimension, f.fault) for f in faults] == [(1, "logic", "who?"), (3, "logic", "who?")]
     assert read_faults(response(plain[:20], finish="length"), (1, 3)) == "cut"
 
 

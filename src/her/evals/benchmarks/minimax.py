@@ -208,12 +208,12 @@ def read_faults(returned: Response | Lost, own: Sequence[int]) -> tuple[Fault, .
     for entry in listed:
         if not isinstance(entry, dict):
             return "bad_fault"
-        line, dimension, fault = entry.get("line"), entry.get("dimension"), entry.get("fault", "")
-        if type(line) is not int or line not in own:
-            return "not_a_line_of_the_character"
-        if dimension not in DIMENSIONS or not isinstance(fault, str):
+        lines, dimension, fault = entry.get("lines"), entry.get("dimension"), entry.get("fault", "")
+        if dimension not in DIMENSIONS or not isinstance(fault, str) or not isinstance(lines, list) or not lines:
             return "bad_fault"
-        found.append(Fault(line=line, dimension=str(dimension), fault=fault))
+        if any(type(line) is not int or line not in own for line in lines):
+            return "not_a_line_of_the_character"
+        found += [Fault(line=line, dimension=str(dimension), fault=fault) for line in lines]
     return tuple(found)
 
 
@@ -278,7 +278,7 @@ def _question(item: MinimaxItem, play: Play, chunk: Sequence[int], own: Sequence
             Message(role="system", content=wording("minimax_judge", **names)),
             Message(role="user", content=question),
         ),
-        max_tokens=1200,
+        max_tokens=900,
         temperature=0.0,
         seed=settings.seed_of(item.id, play.repeat),
         json_schema=_schema(own),
@@ -289,16 +289,21 @@ def _schema(own: Sequence[int]) -> str:
     fault = {
         "type": "object",
         "properties": {
-            "line": {"type": "integer", "enum": list(own)},
             "dimension": {"type": "string", "enum": list(DIMENSIONS)},
-            "fault": {"type": "string", "maxLength": 160},
+            "lines": {
+                "type": "array",
+                "items": {"type": "integer", "enum": list(own)},
+                "minItems": 1,
+                "maxItems": len(own),
+            },
+            "fault": {"type": "string", "maxLength": 100},
         },
-        "required": ["line", "dimension", "fault"],
+        "required": ["dimension", "lines", "fault"],
         "additionalProperties": False,
     }
     schema = {
         "type": "object",
-        "properties": {"faults": {"type": "array", "items": fault, "maxItems": len(own) * len(DIMENSIONS)}},
+        "properties": {"faults": {"type": "array", "items": fault, "maxItems": 2 * len(DIMENSIONS)}},
         "required": ["faults"],
         "additionalProperties": False,
     }
