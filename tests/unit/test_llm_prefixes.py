@@ -1,4 +1,4 @@
-"""Prompts read in blocks: the right numbers, the same bits however they came, and no cutting where a cache has holes."""
+"""Prompts read in blocks: the right numbers, the same bits however they came, no cutting where a cache has holes."""
 
 import importlib.util
 import random
