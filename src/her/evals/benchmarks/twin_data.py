@@ -156,7 +156,7 @@ def _posted(post: TwinPost, showing: Showing) -> TwinQuestion | str:
 
 
 def _narrated(line: TwinLine, profiles: Mapping[str, Sequence[TwinProfile]], showing: Showing) -> TwinQuestion | str:
-    options = {letter: line.mcq.options[letter].strip() for letter in LETTERS if letter in line.mcq.options}
+    options = {str(letter): text.strip() for letter, text in sorted(line.mcq.options.items())}
     gold = line.mcq.answer
     known = profiles.get(line.speaker_match_key, ())
     if len(known) != 1:
