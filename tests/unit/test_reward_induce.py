@@ -131,6 +131,7 @@ def test_a_rule_under_which_the_label_is_missed_is_told_so_and_written_again() -
         (json.dumps({**RULE, "definition": "The first reply is the livelier."}), "names_a_candidate"),
         (json.dumps({**RULE, "definition": "Ann answers as Ann would."}), "names_the_scene"),
         (json.dumps({**RULE, "good": "stones walk, father, when they are not"}), "quotes_the_pair"),
+        (json.dumps({**RULE, "good": "A short reply from another story that keeps the rule."}), "echoes_the_prompt"),
     ],
 )
 def test_an_answer_that_is_no_rule_is_refused_by_reason(answer: str, reason: str) -> None:
@@ -179,9 +180,13 @@ def test_what_cannot_be_embedded_is_a_reject_and_never_a_zero_vector() -> None:
 
 def test_killed_and_run_again_nothing_is_paid_twice(tmp_path: Path) -> None:
     pairs = [_pair(i) for i in range(4)]
-    answers = [json.dumps({**RULE, "name": f"Turns the Question {n}", "definition": d}) for n, d in
-               enumerate(["It bends what was asked.", "Guarded truths hide more than any lies do.", "Few words serve many aims at once.",
-                          "A refusal opens another door."])]  # fmt: skip
+    rules = [
+        "It bends what was asked to other ends.",
+        "Guarded truths hide more than any lies do.",
+        "Few words serve many aims at once.",
+        "A refusal opens another door.",
+    ]
+    answers = [json.dumps({**RULE, "name": f"Rule {n}", "definition": rule}) for n, rule in enumerate(rules)]
 
     class Dies(Teacher):
         async def reply(self, request: Request) -> Reply:

@@ -120,8 +120,21 @@ def _script(path: Path) -> Path:
 def test_the_command_writes_a_pack_a_person_may_edit_and_its_audit(tmp_path: Path) -> None:
     pairs, out = tmp_path / "pairs.jsonl", tmp_path / "pack.toml"
     write_jsonl(pairs, [_pair(f"p{i}", scene=f"s{i % 4}") for i in range(8)])
-    arguments = ["induce", str(pairs), "--out", str(out), "--teacher", f"scripted:{_script(tmp_path / 'teacher')}"]
-    done = CliRunner().invoke(app, [*arguments, "--pairs", "3", "--hacks", "0"], catch_exceptions=False)
+    hacks = tmp_path / "hacks.jsonl"
+    write_jsonl(hacks, [Planted(family="flattery", pair=_pair("h1", bad="Surely the best reply of all."))])
+    arguments = [
+        "induce",
+        str(pairs),
+        "--out",
+        str(out),
+        "--teacher",
+        f"scripted:{_script(tmp_path / 'teacher')}",
+        "--pairs",
+        "3",
+        "--hacks",
+        str(hacks),
+    ]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert "1 principles of 3 that explained their pair" in done.output
     assert "2 select.same_name" in done.output
     assert "judged rightly without any rule: 1.00" in done.output
@@ -131,11 +144,12 @@ def test_the_command_writes_a_pack_a_person_may_edit_and_its_audit(tmp_path: Pat
     assert account.pack_hash == pack.hash
     first = Audit.model_validate_json(beside(out, "audit.json").read_text())
     assert first.fits[0].accuracy.value == 1.0
+    assert [(r.family, r.induced.value) for r in first.resisted] == [("flattery", 1.0), ("all", 1.0)]
     held_out = {r["pair"] for r in map(json.loads, beside(out, "candidates.jsonl").read_text().splitlines())}
     assert held_out == set(account.pairs)
 
     before = {p.name: p.read_bytes() for p in tmp_path.glob("pack.*") if "ledger" not in p.name}
-    CliRunner().invoke(app, [*arguments, "--pairs", "3", "--hacks", "0"], catch_exceptions=False)
+    CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert {p.name: p.read_bytes() for p in tmp_path.glob("pack.*") if "ledger" not in p.name} == before
     out.write_text(out.read_text().replace("Empty Reply", "Says Nothing"))
     with pytest.raises(InputError, match="was edited"):

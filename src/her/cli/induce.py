@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from her.reward.induction.account import Account
-    from her.reward.induction.audit import Audit, Planted
+    from her.reward.induction.audit import Audit
     from her.schema import Preference
     from her.stats import Estimate
 
@@ -24,7 +24,12 @@ def induce(
     per_pair: Annotated[int, typer.Option(min=1, help="Proposals for each pair.")] = 1,
     revisions: Annotated[int, typer.Option(min=0, help="How often a rule that failed is written again.")] = 1,
     held_out: Annotated[int, typer.Option(min=1, help="At most so many pairs of other scenes for the audit.")] = 24,
-    hacks: Annotated[int, typer.Option(min=0, help="Planted hacks of each family for the audit.")] = 1,
+    hacks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Planted hacks for the audit: JSONL, a line is {family, pair}; its winner is the honest reply."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the parts, the sampling and the choice.")] = 0,
 ) -> None:
     """Propose a rule for each pair, test it, keep the few that span the rest, and audit them.
@@ -37,7 +42,7 @@ def induce(
     from her.reward.brief import Brief
     from her.reward.generative import GenerativeJudge
     from her.reward.induction import account
-    from her.reward.induction.audit import audit
+    from her.reward.induction.audit import Planted, audit
     from her.reward.induction.induce import SelectConfig, spread
     from her.reward.induction.induce import induce as make
     from her.reward.induction.propose import NO_RULE, SMALL_BRIEF, ProposeConfig
@@ -45,8 +50,10 @@ def induce(
     from her.reward.pack import Pack, load_pack
     from her.reward.parts import parts
     from her.stats import share
+    from her.store import stream_jsonl
 
     account.check_out(out)
+    planted = [] if hacks is None else list(stream_jsonl(hacks, Planted))
     dealt = parts(_labelled(pairs), seed=seed)
     given = spread((*dealt.train, *dealt.choose), most_pairs, seed=seed)
     kept_back = spread(dealt.test, held_out, seed=seed)
@@ -104,7 +111,7 @@ def induce(
                     hand_written=load_pack(),
                     judge_with=judge_with,
                     held_out=kept_back,
-                    planted=_planted(hacks, seed=seed),
+                    planted=planted,
                     explained=share(len(explained), len(given)),
                     explained_before=share(len({c.pair for c in candidates if c.was_right}), len(explained)),
                     seed=seed,
@@ -130,10 +137,6 @@ def _labelled(pairs: str) -> "list[Preference]":
     if not found:
         raise InputError(f"{pairs} holds no labelled pairs; give a file with one Preference a line")
     return found
-
-
-def _planted(each: int, *, seed: int) -> "list[Planted]":
-    return []
 
 
 def _print(out: Path, made: "Account", found: "Audit") -> None:

@@ -82,7 +82,7 @@ def read_proposal(reply: Reply, pair: Preference, *, author: str) -> Pack:
     """A pack of the one principle in an answer, so that a judge can be asked with it.
 
     Raises TeacherError; its reason is one of truncated, filtered, not_json, bad_shape, too_short, too_long, markup,
-    same_examples, names_a_candidate, names_the_scene, quotes_the_pair.
+    same_examples, names_a_candidate, names_the_scene, quotes_the_pair, echoes_the_prompt.
     """
     if reply.finish_reason != "stop":
         reason = "truncated" if reply.finish_reason == "length" else "filtered"
@@ -128,9 +128,12 @@ def _must_be_general(principle: Principle, pair: Preference) -> None:
         raise TeacherError(f"the rule names {named[0]!r}, who is of this scene only", "names_the_scene")
     replies = [words(render_turn(t, name_prefix=False)) for t in (pair.comparison.cand_1, pair.comparison.cand_2)]
     runs = {run for reply in replies for run in _runs(reply)}
+    asked = set(_runs(words(_prompt("question"))))
     for field in ("definition", "good", "bad"):
         if runs & set(_runs(words(getattr(principle, field)))):
             raise TeacherError(f"{field} quotes the replies that were shown", "quotes_the_pair")
+        if asked & set(_runs(words(getattr(principle, field)))):
+            raise TeacherError(f"{field} repeats the question", "echoes_the_prompt")
 
 
 def _runs(said: list[str]) -> list[tuple[str, ...]]:
