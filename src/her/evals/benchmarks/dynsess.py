@@ -7,6 +7,7 @@ same sessions through `her eval rate`.
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from her.errors import InputError
@@ -15,10 +16,20 @@ from her.evals.benchmarks.benchmark import Benchmark
 from her.evals.benchmarks.cast import Cast
 from her.evals.benchmarks.data import data_used, read_records
 from her.evals.benchmarks.dynsess_card import CARD, DIMENSIONS, FAILED, FULL, OVERALL
+from her.evals.benchmarks.figure import Figure
 from her.evals.benchmarks.item import Exam, Item, Refused
-from her.evals.benchmarks.mark import Control, Finding, Mark, Scored, Unscored
+from her.evals.benchmarks.mark import Control, Finding, ItemScore, Mark, Scored, Unscored
 from her.evals.benchmarks.play import Judged, Play
-from her.evals.benchmarks.session import Opening, Rules, broken, count_of, play_session, scene_of, shortened
+from her.evals.benchmarks.session import (
+    Opening,
+    Rules,
+    broken,
+    count_of,
+    play_session,
+    scene_of,
+    session_figures,
+    shortened,
+)
 from her.evals.benchmarks.settings import Settings
 from her.evals.benchmarks.shown import fence, numbered, read_object
 from her.evals.benchmarks.trust.controls import dialogue_controls
@@ -145,6 +156,10 @@ class DynSess(Benchmark[DynSessItem]):
         """Length and silence."""
         silent = Control(name="silent turns", value=play.counts.get("silent_turns", 0))
         return (*dialogue_controls(play), silent)
+
+    def figures(self, scores: Sequence[ItemScore], settings: Settings) -> tuple[Figure, ...]:
+        """Means of the four and of all."""
+        return session_figures(scores, headline=OVERALL, seed=settings.seed, scale=self.card.scale)
 
 
 def read_rating(returned: Response | Lost) -> Rating | str:

@@ -16,12 +16,21 @@ from her.evals.benchmarks.asked import Asked, Lost, Response, ask_judge
 from her.evals.benchmarks.benchmark import Benchmark
 from her.evals.benchmarks.cast import Cast
 from her.evals.benchmarks.data import data_used, read_records
-from her.evals.benchmarks.figure import Figure, mean_figures
+from her.evals.benchmarks.figure import Figure
 from her.evals.benchmarks.item import Exam, Item, Refused
 from her.evals.benchmarks.mark import Control, Finding, ItemScore, Mark, Scored, Unscored
 from her.evals.benchmarks.minimax_card import CARD, CATEGORIES, CHUNK, DIMENSIONS, FULL, OVERALL, labelled
 from her.evals.benchmarks.play import Judged, Play
-from her.evals.benchmarks.session import Opening, Rules, broken, count_of, play_session, scene_of, shortened
+from her.evals.benchmarks.session import (
+    Opening,
+    Rules,
+    broken,
+    count_of,
+    play_session,
+    scene_of,
+    session_figures,
+    shortened,
+)
 from her.evals.benchmarks.settings import Settings
 from her.evals.benchmarks.shown import fence, numbered, read_object
 from her.evals.benchmarks.trust.controls import dialogue_controls
@@ -147,7 +156,7 @@ class Minimax(Benchmark[MinimaxItem]):
         """Means; of released sessions, agreement with the published order too."""
         from her.evals.benchmarks.minimax_released import order_figures
 
-        found = mean_figures(scores, seed=settings.seed, scale=self.card.scale)
+        found = session_figures(scores, headline=OVERALL, seed=settings.seed, scale=self.card.scale)
         return (*found, *order_figures(scores, metric=OVERALL, published=_PUBLISHED, seed=settings.seed))
 
     def released(self, data: Path, settings: Settings) -> tuple[Exam[MinimaxItem], tuple[Play, ...]]:

@@ -69,7 +69,7 @@ CARD = Card(
             what="score of a chunk on a dimension",
             upstream="unpublished, from 0 to 100: read as in fixed",
             fixed="100 times the share of the character's lines without a fault of that dimension",
-            why="the bench detects what does not fit, and so every point that is lost has a line",
+            why="every point that is lost has a line; a judge that finds nothing gives 100, so --calibrate it first",
         ),
         Difference(
             what="from six dimensions to three categories",

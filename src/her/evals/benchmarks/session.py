@@ -14,6 +14,8 @@ from her.errors import ConfigError, InputError, TagError
 from her.evals.benchmarks.answer import spoken
 from her.evals.benchmarks.asked import Asked, Lost, Response, ask, ask_once
 from her.evals.benchmarks.cast import Cast
+from her.evals.benchmarks.figure import Figure, mean_figure, mean_figures
+from her.evals.benchmarks.mark import ItemScore
 from her.evals.benchmarks.play import Line, Play
 from her.evals.benchmarks.settings import Settings
 from her.evals.benchmarks.wording import wording
@@ -22,6 +24,7 @@ from her.renderers.tags import read_lenient
 from her.schema import Character, Message, Scene, Turn, Viewer
 from her.simulation import Actor
 
+PROTOCOL = "protocol"
 SILENCE = "(says nothing)"
 """What a silent turn is to the other side and to a judge."""
 _AGAIN = 10_007
@@ -233,4 +236,16 @@ def count_of(settings: Settings, option: str, *, least: int) -> int:
 def shortened(settings: Settings, full: int) -> dict[str, str]:
     """A facet that stands beside every figure of an exam with other than the protocol's `turns`; empty for it."""
     turns = count_of(settings, "turns", least=2)
-    return {} if turns == full else {"protocol": f"{turns} of {full} turns, not the full protocol"}
+    return {} if turns == full else {PROTOCOL: f"{turns} of {full} turns, not the full protocol"}
+
+
+def session_figures(
+    scores: Sequence[ItemScore], *, headline: str, seed: int, scale: tuple[float, float]
+) -> tuple[Figure, ...]:
+    """Every metric's mean, whole and by facet; that an exam is shortened stands beside the headline alone."""
+    kept = [s.model_copy(update={"facets": {k: v for k, v in s.facets.items() if k != PROTOCOL}}) for s in scores]
+    marked = sorted({s.facets[PROTOCOL] for s in scores if PROTOCOL in s.facets})
+    return (
+        *(mean_figure(scores, headline, seed=seed, scale=scale, group=f"{PROTOCOL}: {m}") for m in marked),
+        *mean_figures(kept, seed=seed, scale=scale),
+    )
