@@ -1,10 +1,12 @@
 """The control `reference likelihood`: the arithmetic, and every way in which there is no number."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from exam_cases import mini, settled
 from exam_page_case import Stage, held_in_memory
 from test_evals_bench_compare import quiet
 from toy_benchmark import ToyItem
@@ -13,10 +15,11 @@ from her.cli.exams.likelihood import read_likelihood, weigh
 from her.cli.exams.sit import Desk
 from her.errors import DeadLetterError
 from her.evals.benchmarks import Exam, Settings
+from her.evals.benchmarks.coser import COSER
 from her.evals.benchmarks.run import Played
 from her.evals.benchmarks.trust.likelihood import NAME, Measured, Unmeasured, measure, missing, with_likelihood
 from her.llm import Ledger, Score, ScoreItem
-from her.schema import Message
+from her.schema import ENVIRONMENT, Message
 from her.stage import RunFolder
 
 
@@ -72,3 +75,16 @@ def test_why_there_is_no_number_is_said(tmp_path: Path, bench: Stage, said: str)
         desk = Desk(run=folder, ledger=ledger, board=quiet(), connections=1, budget_usd=None)
         assert said in weigh(desk, played, run.summary.settings)[NAME]
     assert read_likelihood(tmp_path) == ()
+
+
+def test_cosers_references_are_what_was_seen_after_what_was_seen() -> None:
+    item = mini(COSER).items[0]
+    found = COSER.references(item, settled(COSER))
+    spoken = [r for r in item.reference if r.speaker != ENVIRONMENT]
+    assert len(found) == len(spoken) > 2
+    for asked, said in zip(found, spoken, strict=True):
+        assert asked.text.startswith(f"{said.speaker}: ")
+        everything = asked.text + "".join(m.content for m in asked.messages[1:])
+        thoughts = [t for r in item.reference for t in re.findall(r"\[(.*?)\]", r.message)]
+        assert thoughts
+        assert not [t for t in thoughts if t in everything]

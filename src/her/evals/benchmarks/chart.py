@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from her.evals.benchmarks.figure import WHOLE, Figure
 from her.stats import Estimate
 
-SIZE, RADIUS = (560, 380), 150
+SIZE, RADIUS = (680, 380), 150
 """Of a radar, in its own units."""
+LINE = 18
+"""Height of a line of a label."""
 FEWEST, MOST = 3, 10
 """Axes of a radar: two are a line, and more than ten are a thicket."""
 
@@ -36,6 +38,12 @@ class Axis:
     label_x: float
     label_y: float
     anchor: str
+
+    def lines(self) -> tuple[tuple[str, float], ...]:
+        """The label, a word a line, and where each line stands."""
+        words = self.name.split()
+        top = self.label_y - LINE * (len(words) - 1) / 2
+        return tuple((word, top + LINE * place) for place, word in enumerate(words))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

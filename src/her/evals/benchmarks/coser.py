@@ -24,6 +24,7 @@ from her.evals.benchmarks.coser_judging import (
 from her.evals.benchmarks.coser_overlap import overlaps
 from her.evals.benchmarks.coser_play import play_scene
 from her.evals.benchmarks.coser_recorded import RecordedScores, score_recorded
+from her.evals.benchmarks.coser_reference import references
 from her.evals.benchmarks.coser_released import Released, play_released
 from her.evals.benchmarks.coser_scene import CoserItem, load_scenes, without_thoughts
 from her.evals.benchmarks.item import Exam
@@ -32,7 +33,7 @@ from her.evals.benchmarks.play import Judged, Play
 from her.evals.benchmarks.settings import Settings
 from her.evals.benchmarks.trust.controls import dialogue_controls
 from her.evals.benchmarks.upstream.coser import CoserCritique
-from her.llm.model import ChatModel
+from her.llm.model import ChatModel, ScoreItem
 from her.schema import ENVIRONMENT
 
 
@@ -96,6 +97,10 @@ class Coser(Benchmark[CoserItem]):
             *dialogue_controls(play),
             *(Control(name=name, value=value) for name, value in overlap.items() if value is not None),
         )
+
+    def references(self, item: CoserItem, settings: Settings) -> tuple[ScoreItem, ...]:
+        """What the book's characters said, each line after the book's own lines before it."""
+        return references(item)
 
     def recorded(self, recorded: Path, references: Path | None, settings: Settings) -> RecordedScores:
         """A judgement file of CoSER's, scored again under a profile."""
