@@ -149,7 +149,7 @@ CARD = Card(
         Profile(
             name="coser",
             meaning="as CoSER's gca_evaluation plays, judges and counts, mistakes included",
-            options={"temperature": "0", "max_tokens": "512", "thoughts": "hidden"},
+            options={"temperature": "0", "max_tokens": "512", "judge_tokens": "8196", "thoughts": "hidden"},
         ),
         Profile(
             name="her",
@@ -163,6 +163,7 @@ CARD = Card(
         Option(name="rounds", choices=(), default="20", meaning="most turns of a scene"),
         Option(name="temperature", choices=(), default="0.7", meaning="of the characters; in coser and her of all"),
         Option(name="max_tokens", choices=(), default="1024", meaning="longest reply of a character"),
+        Option(name="judge_tokens", choices=(), default="2048", meaning="longest judgement"),
         Option(
             name="thoughts",
             choices=("asked", "hidden", "shown"),

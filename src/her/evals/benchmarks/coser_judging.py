@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from her.evals.benchmarks.answer import Unread, spoken
 from her.evals.benchmarks.asked import Asked, Lost, Response, ask_judge
 from her.evals.benchmarks.coser_play import acted
-from her.evals.benchmarks.coser_scene import CoserItem, without_thoughts
+from her.evals.benchmarks.coser_scene import CoserItem, number, without_thoughts
 from her.evals.benchmarks.mark import Mark, Scored, Unscored
 from her.evals.benchmarks.play import Line, Play, Thoughts
 from her.evals.benchmarks.settings import Settings
@@ -45,7 +45,6 @@ class Judging:
 
     tries: int
     again_at: float
-    max_tokens: int
     names: bool
     """Is every line of the acted scene headed by its speaker?"""
     strict: bool
@@ -53,9 +52,9 @@ class Judging:
 
 
 JUDGINGS: Mapping[str, Judging] = {
-    "fixed": Judging(tries=3, again_at=0.7, max_tokens=2048, names=True, strict=True),
-    "coser": Judging(tries=6, again_at=1.0, max_tokens=8196, names=False, strict=False),
-    "her": Judging(tries=1, again_at=0.0, max_tokens=2048, names=False, strict=False),
+    "fixed": Judging(tries=3, again_at=0.7, names=True, strict=True),
+    "coser": Judging(tries=6, again_at=1.0, names=False, strict=False),
+    "her": Judging(tries=1, again_at=0.0, names=False, strict=False),
 }
 
 
@@ -88,7 +87,7 @@ async def judge_scene(item: CoserItem, play: Play, judge: ChatModel, settings: S
                 Message(role="system", content=_question(item, dimension, settings)),
                 Message(role="user", content=simulated),
             ),
-            max_tokens=judging.max_tokens,
+            max_tokens=number(settings, "judge_tokens"),
             temperature=0.0,
             json_schema=_schema(dimension) if judging.strict else None,
         )
