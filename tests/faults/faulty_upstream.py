@@ -1,5 +1,5 @@
 """A deterministic, faulty endpoint on the loopback: which fault a request meets depends on its content and on how often
-it has been asked, never on the order of arrival; what a sound answer says depends on the messages alone.
+it has been asked, never on the order of arrival; what a sound answer says depends on the request alone.
 
 Runs in a thread of its own, so that a client may be killed while it goes on, and keeps its own record of what it was
 asked and what it answered.
@@ -13,7 +13,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol
@@ -87,10 +87,13 @@ def text_of(messages: Sequence[dict[str, str]]) -> str:
 
 
 class FaultyUpstream:
-    """The server. `delay_s`: how long it thinks before it answers."""
+    """The server. `delay_s`: how long it thinks before it answers; `says`: what a sound answer to a request is."""
 
-    def __init__(self, plan: Plan, *, delay_s: float = 0.0) -> None:
+    def __init__(
+        self, plan: Plan, *, delay_s: float = 0.0, says: Callable[[dict[str, Any]], str] | None = None
+    ) -> None:
         self.plan = plan
+        self._says = says or (lambda asked: text_of(asked["messages"]))
         self.url = ""
         self.served: dict[str, Served] = {}
         self.most_at_once = 0
@@ -152,7 +155,7 @@ class FaultyUpstream:
             length = next(int(h.split(":")[1]) for h in head.split("\r\n") if h.startswith("content-length"))
             body = await reader.readexactly(length)
             asked = json.loads(body)
-            exchange = Exchange(writer=writer, text=text_of(asked["messages"]), streaming=asked.get("stream", False))
+            exchange = Exchange(writer=writer, text=self._says(asked), streaming=asked.get("stream", False))
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
             try:

@@ -49,10 +49,12 @@ class _Cost:
 
 
 class Ledger:
-    """An open ledger. Safe to share between threads, and between processes on one machine."""
+    """An open ledger. Safe to share between threads, and between processes on one machine. `before`: a ledger that
+    nobody writes any more, which any number of machines may read; what it holds is held here, and not counted."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, before: Path | None = None) -> None:
         self.path = path
+        self._before = before is not None
         self._writing = threading.Lock()
         self._reading = threading.Lock()
         self._counts: Counter[tuple[str, Literal["hits", "errors"]]] = Counter()
@@ -67,13 +69,18 @@ class Ledger:
                 self._prepare()
             # Readers have a connection of their own: in WAL they need not wait for a flush.
             self._view = self._connect()
+            if before is not None:
+                with self._explained():
+                    self._view.execute("ATTACH ? AS before", (f"{before.resolve().as_uri()}?immutable=1",))
         except BaseException:
             self._db.close()
             raise
 
     def get(self, key: str) -> str | None:
         """The stored answer as JSON, or None."""
-        row = self._one("SELECT answer FROM answer WHERE key = ?", key)
+        row = self._one("SELECT answer FROM main.answer WHERE key = ?", key)
+        if row is None and self._before:
+            row = self._one("SELECT answer FROM before.answer WHERE key = ?", key)
         return None if row is None else str(row[0])
 
     def put(self, key: str, paid: Paid) -> str:
@@ -86,7 +93,9 @@ class Ledger:
 
     def dead_letter(self, key: str) -> DeadLetter | None:
         """The call with this key, if it was given up."""
-        row = self._one(f"SELECT {_LETTER} FROM dead_letter WHERE key = ?", key)
+        row = self._one(f"SELECT {_LETTER} FROM main.dead_letter WHERE key = ?", key)
+        if row is None and self._before:
+            row = self._one(f"SELECT {_LETTER} FROM before.dead_letter WHERE key = ?", key)
         return None if row is None else self._letter(row)
 
     def bury(
@@ -109,7 +118,8 @@ class Ledger:
 
     def dead_keys(self, stage: str) -> set[str]:
         """The keys of a stage's dead letters."""
-        return {str(row[0]) for row in self._all("SELECT key FROM dead_letter WHERE stage = ?", stage)}
+        tables = ("main.dead_letter", "before.dead_letter")[: 1 + self._before]
+        return {str(row[0]) for t in tables for row in self._all(f"SELECT key FROM {t} WHERE stage = ?", stage)}
 
     def count(self, stage: str, what: Literal["hits", "errors"], *, n: int = 1) -> None:
         """Count answers that came from the ledger, or calls that failed."""
@@ -201,7 +211,8 @@ class Ledger:
 
     def _connect(self) -> sqlite3.Connection:
         with self._explained():
-            return sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+            where = self.path.resolve().as_uri()
+            return sqlite3.connect(where, timeout=30, isolation_level=None, check_same_thread=False, uri=True)
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")

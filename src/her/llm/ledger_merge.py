@@ -60,6 +60,18 @@ def merge_ledgers(into: Path, sources: Sequence[Path]) -> MergedLedger:
     return MergedLedger(answers=answers, same=same, conflicts=conflicts, dead=dead)
 
 
+def snapshot(source: Path, to: Path) -> None:
+    """Write all that a ledger holds into a new file, which is only read from then on (`Ledger(..., before=to)`)."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.unlink(missing_ok=True)
+    Ledger(source).close()
+    try:
+        with closing(sqlite3.connect(source, timeout=30, isolation_level=None)) as db:
+            db.execute("VACUUM INTO ?", (str(to),))
+    except sqlite3.Error as e:
+        raise StoreError(f"cannot copy {source} to {to}: {e}; free disk space and run the same again") from e
+
+
 def _add(db: sqlite3.Connection, source: Path) -> tuple[int, int, int]:
     """Answers that were added, that were there, and that were there and differ."""
     db.execute("ATTACH ? AS other", (str(source),))

@@ -1,19 +1,47 @@
 """Stage `synth`: the teacher turns a text, or a shelf of them, into two-layer dialogues."""
 
-import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from her.cli.loop.loop import Loop
+from her.cli.loop.teaching import Teaching, teach
 from her.cli.loop.volume import Work, shelve
-from her.llm import fingerprint, open_model
+from her.cli.loop.workers import Workers, gather
+from her.errors import InputError
+from her.llm import fingerprint
 from her.llm.budget import Budget
-from her.schema import Book
-from her.stage import Finished, Outcome, Progress
-from her.store import write_json, write_jsonl, write_text
+from her.schema import Book, Record
+from her.stage import Finished, Outcome, Progress, finished
+from her.store import read_json
 from her.story import load_book, story_path
-from her.synthesis import Curated, Shelf, SynthConfig, SynthResult, read_source, summary, synthesize
+from her.synthesis import Curated, Shelf, SynthConfig, SynthReport, read_source
+from her.synthesis.shard import Shard
 
-ROOMS = ("schema", "renderers", "synthesis", "llm", "cli/loop/synth", "cli/loop/volume")
+ROOMS = ("schema", "renderers", "synthesis", "llm", "cli/loop/synth", "cli/loop/teaching", "cli/loop/volume")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How the work is done, apart from what is made."""
+
+    budget: Budget | None = None
+    shard: Shard | None = None
+    """Only this part of the shelf."""
+    retry_dead: bool = False
+    """Requests that an earlier run gave up are sent again."""
+    workers: int | None = None
+    """Ray's workers; None: no Ray."""
+
+
+class ShardSettings(Record):
+    """What a shard's own stage is made from."""
+
+    shelf: str
+    """The file's name. Rejected lines bear it."""
+    shard: Shard
+    synth: SynthConfig
 
 
 def settings_for(name: str, synth: SynthConfig, *, seed: int) -> SynthConfig:
@@ -24,55 +52,77 @@ def settings_for(name: str, synth: SynthConfig, *, seed: int) -> SynthConfig:
     return SynthConfig.model_validate({**synth.model_dump(), **changes})
 
 
-def stage(loop: Loop, *, budget: Budget | None = None) -> Finished:
+def part_of(source: Book | Curated | Shelf, way: Way, *, path: Path) -> Book | Curated | Shelf:
+    """The source, or the shard that is asked for. Raises InputError where one book is to be dealt out."""
+    if isinstance(source, Shelf):
+        return replace(source, shard=way.shard)
+    if way.shard is not None:
+        raise InputError(f"--shard {way.shard} is of a shelf (.jsonl, a book a line), and {path} is one book")
+    if way.workers is not None:
+        raise InputError(
+            f"--engine ray deals the books of a shelf (.jsonl, a book a line) to workers, and {path} is one book; "
+            "without it, one process keeps --concurrency calls in flight"
+        )
+    return source
+
+
+def stage(loop: Loop, *, way: Way | None = None) -> Finished:
     """Write `dialogues.jsonl`, `books.jsonl` (the text into which every span points), `plots.jsonl`, `rejects.jsonl`,
-    `verified.jsonl`, `report.json` and `report.md`."""
-    recipe = loop.recipe
+    `verified.jsonl`, `report.json` and `report.md`. The reports are missing where a shard holds no book of use."""
+    recipe, way = loop.recipe, way or Way()
     path = story_path() if recipe.source == "shipped" else Path(recipe.source)
-    source = load_book() if recipe.source == "shipped" else read_source(path)
+    source = load_book() if recipe.source == "shipped" else part_of(read_source(path), way, path=path)
     name = recipe.models.teacher
     settings = settings_for(name, recipe.synth, seed=recipe.run.seed)
     models = {"teacher": fingerprint(name)}
-
-    async def made(book: Book | Curated, progress: Progress) -> SynthResult:
-        # Reproducible: a run that was killed and went on makes the same dialogues as one that was not.
-        teacher = open_model(name, ledger=loop.ledger, stage="synth", reproducible=True, budget=budget)
-        try:
-            return await synthesize(book, teacher=teacher, config=settings, progress=progress)
-        finally:
-            await teacher.close()
+    teaching = Teaching(teacher=name, settings=settings, retry_dead=way.retry_dead)
 
     def one(book: Book | Curated, folder: Path, progress: Progress) -> Outcome:
-        return _write(folder, asyncio.run(made(book, progress)), book.book if isinstance(book, Curated) else book)
+        return teach(book, folder, loop.ledger, teaching=teaching, budget=way.budget, progress=progress)
 
     def work(folder: Path, progress: Progress) -> Outcome:
         if not isinstance(source, Shelf):
             return one(source, folder, progress)
-        task = Work(settings=settings, rooms=ROOMS, models=models, one=one)
-        return shelve(loop.run, source, folder, task=task, progress=progress)
+        with _engine(loop, way, teaching, Work(settings=settings, rooms=ROOMS, models=models, one=one)) as task:
+            return shelve(loop.run, source, folder, task=task, progress=progress)
 
+    if way.retry_dead:
+        loop.board.say(f"{reopen(loop.run.root)} finished books or stages had dead letters; they are done again")
     return loop.do(
         "synth",
-        f"{name} reads {path.name}",
+        f"{name} reads {path.name}" + ("" if way.shard is None else f", shard {way.shard}"),
         work,
         inputs={"source": path},
-        settings=settings,
+        settings=settings if way.shard is None else ShardSettings(shelf=path.name, shard=way.shard, synth=settings),
         rooms=ROOMS,
         models=models,
     )
 
 
-def _write(folder: Path, result: SynthResult, book: Book) -> Outcome:
-    write_jsonl(folder / "books.jsonl", [book])
-    write_jsonl(folder / "dialogues.jsonl", result.dialogues)
-    write_jsonl(folder / "plots.jsonl", result.plots)
-    write_jsonl(folder / "rejects.jsonl", result.rejects)
-    write_jsonl(folder / "verified.jsonl", result.verified)
-    write_json(folder / "report.json", result.report.model_dump(mode="json"))
-    write_text(folder / "report.md", summary(result))
-    names = ("books", "dialogues", "plots", "rejects", "verified")
-    return Outcome(
-        outputs=(*(f"{name}.jsonl" for name in names), "report.json", "report.md"),
-        kept=result.report.turns,
-        rejected=result.report.rejected,
-    )
+def reopen(root: Path) -> int:
+    """Forget that those books and the stage are finished in which a request was given up, so that they are done again,
+    out of the ledger but for those requests; returns how many there were."""
+    folders = [p.parent for p in sorted(root.glob("books/*/manifest.json")) if _gave_up(p.parent)]
+    whole = root / "synth"
+    if finished(whole) is not None and (folders or _gave_up(whole)):
+        folders.append(whole)
+    for folder in folders:
+        (folder / "manifest.json").unlink()
+    return len(folders)
+
+
+def _gave_up(folder: Path) -> bool:
+    """A book that came to nothing has no report: it may have had a dead letter."""
+    report = folder / "report.json"
+    return not report.exists() or SynthReport.model_validate(read_json(report)).dead_letters > 0
+
+
+@contextmanager
+def _engine(loop: Loop, way: Way, teaching: Teaching, task: Work) -> Iterator[Work]:
+    """The work as it is done here, or by Ray's workers."""
+    if way.workers is None:
+        gather(loop.run.root)
+        yield task
+        return
+    with Workers(loop.run.root, count=way.workers, teaching=teaching) as crew:
+        yield replace(task, one=crew.one, at_once=way.workers, stop=crew.stop)

@@ -38,6 +38,7 @@ def run_loop(recipe: Recipe, root: Path, *, board: Board, until: str | None = No
         board.say(f"  {line}")
     with RunFolder(root) as run, Ledger(root / "ledger.sqlite") as ledger:
         write_json(root / "recipe.json", recipe.model_dump(mode="json"))
+        board.spent = lambda name: ledger.tally(name).cost_usd
         loop = Loop(run=run, recipe=recipe, ledger=ledger, board=board)
         done: list[Finished] = []
         for name, stage in stages.items():
