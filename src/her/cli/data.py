@@ -30,6 +30,9 @@ def import_(
     markup: Annotated[
         Literal["auto", "her", "coser", "plain"], typer.Option(help="Chats: how thoughts and actions are written.")
     ] = "auto",
+    check: Annotated[
+        bool, typer.Option("--check", help="Attach what `her synth check` doubts: mind reading, leaks and the like.")
+    ] = False,
 ) -> None:
     """Read dialogues from another format. What cannot be read is counted and listed, with line and field."""
     from rich.console import Console
@@ -41,6 +44,10 @@ def import_(
     with board.stage("import", f"reading {path.name}") as progress:
         made = import_dialogues(path, format=format, out=out, licence=licence, markup=markup, progress=progress)
     board.say(_imported(made, out))
+    if check:
+        from her.cli.synth_check import check as check_dialogues
+
+        check_dialogues(out, mark=out)
 
 
 @app.command()
