@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from her.cli import rate
+from her.cli.exams.soul import soul
 
 if TYPE_CHECKING:
     from her.evals.benchmarks.run import ExamRun
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Examine a model by the field's benchmarks; compare and gate the runs.")
 
 app.add_typer(rate.app, name="rate")
+app.command()(soul)
 
 BENCHMARKS = ("coser", "dynsess", "fantom", "hitom", "lifechoice", "minimax", "twinvoice", "twinvoice_gen", "userllm")
 """As in the registry, which a law test compares: naming them here keeps `her --help` light."""
