@@ -79,6 +79,8 @@ async def hold(
     )
     if errors:
         raise errors[0]
+    if not logs:  # Inspect takes an interrupt for itself and returns nothing
+        raise KeyboardInterrupt
     found = logs[0]
     if found.status != "success" or found.samples is None:
         why = found.error.message if found.error is not None else found.status
