@@ -65,7 +65,7 @@ class Prefixes:
     def _is_cuttable(self, cache: Any) -> bool:
         from transformers.cache_utils import DynamicLayer
 
-        layers = getattr(cache, "layers", None)
+        layers = getattr(cache, "layers", None) or ()
         self._cuttable = bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
         return self._cuttable
 
