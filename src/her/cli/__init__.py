@@ -10,6 +10,7 @@ import sys
 from her.errors import HerError
 
 __all__ = ["main"]
+_STOPPED = 130
 
 
 def main() -> None:
@@ -22,19 +23,22 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     problems = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        app(standalone_mode=False)
+        # The parser hands back the code of `typer.Exit`, into which it also turns Ctrl-C.
+        code = app(standalone_mode=False)
     except HerError as e:
         problems.print(f"error: {e}", markup=False, style="red")
         sys.exit(e.exit_code)
     except KeyboardInterrupt:
-        problems.print("stopped; what is finished is kept, and the same command goes on from there", style="yellow")
-        sys.exit(130)
+        code = _STOPPED
     except BrokenPipeError:
         sys.exit(141)
     except Exception as e:
         code = _usage(e, problems)
         if code is None:
             raise
+    if code == _STOPPED:
+        problems.print("stopped; what is finished is kept, and the same command goes on from there", style="yellow")
+    if isinstance(code, int) and code:
         sys.exit(code)
 
 
