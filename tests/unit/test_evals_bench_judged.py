@@ -10,7 +10,9 @@ from toy_benchmark import TOY
 from her.errors import DeadLetterError, EndpointError, InputError, ReplyError
 from her.evals.benchmarks import Cast
 from her.evals.benchmarks.asked import Lost, ask, ask_judge
+from her.evals.benchmarks.mark import Scored
 from her.evals.benchmarks.sitting import sit
+from her.evals.benchmarks.trust.panel import panel
 from her.llm import Reply, Request, ScriptedModel
 
 EXAM = TOY.load(Path("-"), settled(TOY))
@@ -132,3 +134,12 @@ def test_a_question_that_was_not_asked_is_no_reply() -> None:
     assert asyncio.run(ask(Failing(ReplyError("x")), request)) == Lost(reason="no_reply")
     asked = asyncio.run(ask_judge(Failing(*[ReplyError("x")] * 9), request, key="k", readable=lambda r: True, tries=3))
     assert (asked.returned, asked.tries) == (Lost(reason="no_reply"), 3)
+
+
+def test_what_code_marked_stands_once_beside_a_panel() -> None:
+    marks = [
+        (Scored(metric="rude", value=value, judge=judge), Scored(metric="ended", value=1.0, judge=None))
+        for judge, value in (("a", 0.0), ("b", 1.0))
+    ]
+    found = panel(marks)
+    assert [(m.metric, m.judge) for m in found] == [("rude", "a"), ("rude", "b"), ("rude", None), ("ended", None)]

@@ -15,9 +15,8 @@ from her.evals.benchmarks.item import AnyItem, DataUsed, Refused
 from her.evals.benchmarks.mark import ItemScore, Scored, Unscored
 from her.evals.benchmarks.settings import Settings
 from her.evals.benchmarks.trust.agreement import Leniency, Ratings, alpha_estimate, leniency
-from her.evals.benchmarks.trust.bootstrap import clustered_statistic
 from her.schema import Record
-from her.stats import Estimate
+from her.stats import Estimate, clustered_mean
 
 MOST_UNSCORED = 0.05
 """Above this share a run is marked: what is missing may not be like what is there."""
@@ -113,9 +112,7 @@ def _controls(scores: Sequence[ItemScore], *, seed: int) -> tuple[ControlFigure,
     found = []
     for name in names:
         values = [(c.value, s.cluster) for s in scores for c in s.controls if c.name == name]
-        estimate = clustered_statistic(
-            [v for v, _ in values], [c for _, c in values], lambda drawn: sum(drawn) / len(drawn), seed=seed
-        )
+        estimate = clustered_mean([v for v, _ in values], [c for _, c in values], seed=seed)
         found.append(ControlFigure(name=name, estimate=estimate))
     return tuple(found)
 

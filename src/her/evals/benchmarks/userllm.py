@@ -118,16 +118,17 @@ class UserLLM(Benchmark[UserLLMTurn]):
         turn = read_turn(returned)
         if upstream and isinstance(turn, Unread) and isinstance(returned, Response):
             turn = UserTurn(text="", ended=False)  # the released code scores an empty string like any other
-        judge = None if judged is None else judged.judge
+        asked = None if judged is None else judged.judge
         found: list[Mark] = []
         for metric in _marked(item, upstream=upstream):
+            judge = asked if metric in (INTENT, HUMAN) else None
             value = turn.reason if isinstance(turn, Unread) else _value(metric, item, turn, judged, upstream=upstream)
             found.append(
                 Unscored(metric=metric, reason=value, judge=judge)
                 if isinstance(value, str)
                 else Scored(metric=metric, value=value, judge=judge)
             )
-        return (*found, _composite(found, judge)) if upstream else tuple(found)
+        return (*found, _composite(found, asked)) if upstream else tuple(found)
 
     def controls(self, item: UserLLMTurn, play: Play, settings: Settings) -> tuple[Control, ...]:
         """Words of the turn, whether it ends the conversation, and how many option texts it has."""

@@ -38,12 +38,16 @@ def check_panel(judges: Sequence[str], *, player: str) -> tuple[str, ...]:
 def panel(by_judge: Sequence[Sequence[Mark]]) -> tuple[Mark, ...]:
     """Every judge's marks as they are, and for each metric the mean over the judges (`judge=None`).
 
-    `by_judge` holds one judge's marks each, all with the same metrics in the same order.
+    `by_judge` holds one judge's marks each, all with the same metrics in the same order. A mark that code gave
+    (`judge=None`) is the same beside every judge and stands once.
     """
-    own = [m for marks in by_judge for m in marks]
+    own = [m for marks in by_judge for m in marks if m.judge is not None]
     means: list[Mark] = []
     for row in zip(*by_judge, strict=True):
         metric = row[0].metric
+        if row[0].judge is None:
+            means.append(row[0])
+            continue
         scored = [m for m in row if isinstance(m, Scored)]
         if len(scored) == len(row):
             means.append(Scored(metric=metric, value=sum(m.value for m in scored) / len(row), judge=None))
