@@ -42,6 +42,7 @@ HEAVY = {
     "uvicorn": ("serve", "cli"),
     "matplotlib": ("evals",),
     "jinja2": ("evals",),
+    "ray": ("cli/loop/workers.py",),
     "numpy": ("stats.py", "reward", "evals", "train", "llm/engines"),
 }
 

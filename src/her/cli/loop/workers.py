@@ -7,9 +7,12 @@ ledger to the run's. Everything else passes through files, so the workers must s
 Ray is imported here alone, and only when it is asked for.
 """
 
+import fcntl
 import importlib.util
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,7 +27,8 @@ from her.synthesis import Curated
 
 DEATHS = 3
 """So often a worker may die over one book."""
-BEFORE = "before.sqlite"
+BEFORE = "_before.sqlite"
+"""No book is called so: an id has no underscore."""
 
 
 class Workers:
@@ -98,7 +102,7 @@ class Workers:
 
 def work(source: Book | Curated, folder: Path, own: Path, *, teaching: Teaching, before: Path | None) -> Outcome:
     """What a worker does with a book."""
-    with Ledger(own, before=before) as ledger:
+    with _alone(own), Ledger(own, before=before) as ledger:
         return teach(source, folder, ledger, teaching=teaching, budget=None, progress=_nobody)
 
 
@@ -111,9 +115,21 @@ def gather(root: Path) -> None:
 
 def take_in(root: Path, own: Path) -> None:
     """Add a worker's ledger to the run's, then remove it."""
-    merge_ledgers(root / "ledger.sqlite", [own])
-    for ending in ("", "-wal", "-shm"):
-        own.with_name(own.name + ending).unlink(missing_ok=True)
+    with _alone(own):
+        merge_ledgers(root / "ledger.sqlite", [own])
+        for ending in ("", "-wal", "-shm", ".lock"):
+            own.with_name(own.name + ending).unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(own: Path) -> Iterator[None]:
+    """Wait until nobody else has a book's ledger: a worker outlives a Ray that was killed by some seconds."""
+    lock = os.open(own.with_name(f"{own.name}.lock"), os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _nobody(done: int, total: int, note: str) -> None:
