@@ -363,6 +363,14 @@ def test_hostile_judgements_are_unread(text: str, profile: str) -> None:
     assert read(reply, "Anthropomorphism", profile).__class__.__name__ == "Unread"
 
 
+def test_a_judge_that_hands_the_prompts_example_back_has_not_judged() -> None:
+    def parrot(request: Request) -> str:
+        return request.messages[0].content.rsplit("\n", 1)[1]
+
+    _, summary = held(Answering(parrot), options={"rounds": "2"})
+    assert summary.reasons == {"copied_example": 60}
+
+
 def test_a_flaw_is_shown_at_the_line_it_quotes() -> None:
     lines = [Line(speaker="A", by="player", visible=v, turn=None) for v in ("(bows) Good morning.", "It was the damp.")]
     assert line_of("it was  THE damp", lines) == 1

@@ -35,6 +35,8 @@ AVERAGE = "average"
 HALF, NOTHING = 50.0, 0.0
 """What HER's evaluator gives for an unread judgement and for none."""
 _FENCED = re.compile(r"```[a-zA-Z]*\s*(.*?)```", re.DOTALL)
+_EXAMPLE = "the words"
+"""The instance that the prompt shows as an example. Small judges hand it back, which is no judgement."""
 _LONGEST = 200_000
 """Characters of a judgement that are read."""
 
@@ -145,6 +147,8 @@ def read(returned: Response | Lost, dimension: str, profile: str) -> CoserCritiq
         critique = CoserCritique.model_validate(answer[dimension])
     except ValidationError:
         return Unread(reason="no_flaws")
+    if strict and any(flaw.instance.strip() == _EXAMPLE for flaw in critique.flaws):
+        return Unread(reason="copied_example")
     if strict and not all(sound(flaw) for flaw in critique.flaws):
         return Unread(reason="no_severity")
     return critique
