@@ -1,5 +1,6 @@
 """CoSER Test on models of known behaviour, its overlap against recorded oracle values, hostile files, real scenes."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from her.errors import ConfigError, DeadLetterError, InputError
-from her.evals.benchmarks import ItemScore, Scored, Summary
+from her.evals.benchmarks import Cast, ItemScore, Scored, Summary
 from her.evals.benchmarks.asked import Response
 from her.evals.benchmarks.coser import COSER
 from her.evals.benchmarks.coser_judging import DIMENSIONS, line_of, read, score
@@ -207,10 +208,6 @@ def test_a_call_that_failed_is_no_number() -> None:
 
 
 def test_the_same_seed_plays_the_same_whatever_was_played_before() -> None:
-    import asyncio
-
-    from her.evals.benchmarks import Cast
-
     settings = settled(COSER, options={"rounds": "8"})
     nobody = Answering(lambda _: "whoever likes")
 
