@@ -4,6 +4,7 @@ the whole engine killed, and no reply asked for again that a ledger holds."""
 import importlib.util
 import os
 import signal
+import subprocess
 import time
 import uuid
 from collections.abc import Iterator
@@ -74,10 +75,12 @@ def test_killed_workers_and_a_killed_engine_lose_nothing(tmp_path: Path) -> None
         mark = uuid.uuid4().hex
         process = her(*common, "--out", tmp_path / "ray", *RAY, mark=mark)
         for enough in (6, 14):
-            wait_for(up, enough, process.poll)
-            os.kill(ours(mark, named=b"ray::work")[0], signal.SIGKILL)
+            wait_for(up, enough, process)
+            while not (busy := ours(mark, named=b"ray::work")):
+                time.sleep(0.01)
+            os.kill(busy[0], signal.SIGKILL)
             kills += 1
-        wait_for(up, 22, process.poll)
+        wait_for(up, 22, process)
         process.kill()  # the one who deals out, and with it its Ray
         process.communicate()
         up._delay_s = 0.0
@@ -90,11 +93,10 @@ def test_killed_workers_and_a_killed_engine_lose_nothing(tmp_path: Path) -> None
         assert not list((tmp_path / "ray" / "ledgers").iterdir())
 
 
-def wait_for(up: FaultyUpstream, enough: int, over: object) -> None:
+def wait_for(up: FaultyUpstream, enough: int, process: "subprocess.Popen[str]") -> None:
     """Until so many requests were answered."""
     while sum(s.whole for s in up.served.values()) < enough:
-        assert callable(over)
-        assert over() is None, "it ended before it was killed"
+        assert process.poll() is None, "it ended before it was killed"
         time.sleep(0.01)
 
 
