@@ -91,6 +91,8 @@ def scenes(folder: Path, count: int) -> Path:
 
 async def ours(url: str, folder: Path, count: int, connections: int) -> Ours:
     """Played and then judged, as `her eval coser` does."""
+    import her.evals.inspect.tasks  # noqa: F401 - loading Inspect is a start-up, not a cost of a call
+
     bench = benchmark("coser")
     settings = bench.card.settle(Settings())
     exam = bench.load(scenes(folder, count), settings)

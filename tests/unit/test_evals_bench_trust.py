@@ -183,3 +183,17 @@ def test_trained_on_titles_are_scored_apart() -> None:
         {"order": "1", "book": "not trained on"},
         {"order": "1", "book": "unknown"},
     ]
+
+
+@given(st.lists(st.sampled_from("abcd"), max_size=12), st.lists(st.sampled_from("abcd"), max_size=12))
+def test_the_longest_common_subsequence_is_that_of_the_textbook(a: list[str], b: list[str]) -> None:
+    table = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i, x in enumerate(a):
+        for j, y in enumerate(b):
+            table[i + 1][j + 1] = table[i][j] + 1 if x == y else max(table[i][j + 1], table[i + 1][j])
+    common = table[-1][-1]
+    found = rouge_l(a, b)
+    if not a or not b:
+        assert found is None
+    else:
+        assert found == pytest.approx(2 * common / (len(a) + len(b)))

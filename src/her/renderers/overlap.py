@@ -69,11 +69,13 @@ def _grams(tokens: Sequence[str], n: int) -> list[tuple[str, ...]]:
 
 
 def _longest_common(a: Sequence[str], b: Sequence[str]) -> int:
-    row = [0] * (len(b) + 1)
-    for token in a:
-        diagonal = 0
-        for j, other in enumerate(b, start=1):
-            above = row[j]
-            row[j] = diagonal + 1 if token == other else max(row[j], row[j - 1])
-            diagonal = above
-    return row[-1]
+    """Length of the longest common subsequence, a row of the table at a time as the bits of one number (Hyyrö 2004)."""
+    places: dict[str, int] = {}
+    for i, token in enumerate(a):
+        places[token] = places.get(token, 0) | 1 << i
+    every = (1 << len(a)) - 1
+    row = every
+    for token in b:
+        matched = row & places.get(token, 0)
+        row = (row + matched | row - matched) & every
+    return len(a) - row.bit_count()
