@@ -93,7 +93,7 @@ def her(*args: str | Path, mark: str = "") -> "subprocess.Popen[str]":
 
 def ended(process: "subprocess.Popen[str]", *, code: int = 0) -> str:
     """What a process said, which ends as it should."""
-    told, _ = process.communicate(timeout=200)
+    told, _ = process.communicate(timeout=400)
     assert process.returncode == code, told
     return told
 

@@ -19,7 +19,7 @@ pytestmark = [
         importlib.util.find_spec("ray") is None,
         reason="Ray is not installed: pip install -c constraints.txt -e '.[ray]'",
     ),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
 ]
 RAY = ("--engine", "ray", "--workers", "2")
 

@@ -50,6 +50,7 @@ class Workers:
             self._before = ledgers / BEFORE
             snapshot(paid, self._before)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers that it was started
+        os.environ.setdefault("RAY_worker_niceness", "0")  # by default its workers give way to whatever else runs
         import ray
 
         ray.init(
