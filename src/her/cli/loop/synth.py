@@ -87,7 +87,7 @@ def stage(loop: Loop, *, way: Way | None = None) -> Finished:
             return shelve(loop.run, source, folder, task=task, progress=progress)
 
     if way.retry_dead:
-        loop.board.say(f"{reopen(loop.run.root)} finished folders may owe something to dead letters; they are done again")
+        loop.board.say(f"{reopen(loop.run.root)} finished folders may owe a gap to dead letters; they are done again")
     return loop.do(
         "synth",
         f"{name} reads {path.name}" + ("" if way.shard is None else f", shard {way.shard}"),
