@@ -9,7 +9,7 @@ thinking, and sees only the acting character's thoughts, where the setting shows
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from her.renderers.tags import render_turn
 from her.renderers.template import fill, read_template
@@ -17,7 +17,6 @@ from her.schema import (
     Comparison,
     Decided,
     Message,
-    Principle,
     PrincipleFinding,
     Turn,
     Unparsed,
@@ -30,10 +29,40 @@ _FENCE = re.compile(r"\A\s*```(?:json)?[ \t]*\n(?P<body>.*?)\n?```\s*\Z", re.DOT
 _WINNERS: tuple[Winner, ...] = get_args(Winner)
 
 
-def judge_messages(
-    comparison: Comparison, principles: Sequence[Principle], *, role_thinking: bool
-) -> tuple[Message, ...]:
+class Rule(Protocol):
+    """What a judge is told of a principle: one of a pack, or one that was written for the occasion."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def polarity(self) -> Literal["negative", "positive"]: ...
+
+    @property
+    def definition(self) -> str: ...
+
+
+def judge_messages(comparison: Comparison, principles: Sequence[Rule], *, role_thinking: bool) -> tuple[Message, ...]:
     """The question to a judge, in the order the comparison has. Candidates come last, so that a prompt cache holds."""
+    listed = "\n".join(_line(p) for p in principles)
+    system = fill(read_template("judge.txt"), name=comparison.character, principles=listed)
+    return (Message(role="system", content=system), judge_question(comparison, role_thinking=role_thinking))
+
+
+def judge_question(comparison: Comparison, *, role_thinking: bool) -> Message:
+    """Place and candidates, without a word about how to judge."""
+    judge = Viewer.judge(role_thinking=role_thinking)
+    values = {
+        "name": comparison.character,
+        "place": judge_place(comparison, role_thinking=role_thinking),
+        "cand_1": _fence(_shown(comparison.cand_1, judge, name_prefix=True) or "(nothing)"),
+        "cand_2": _fence(_shown(comparison.cand_2, judge, name_prefix=True) or "(nothing)"),
+    }
+    return Message(role="user", content=fill(read_template("judge_question.txt"), **values))
+
+
+def judge_place(comparison: Comparison, *, role_thinking: bool) -> str:
+    """Character, scene and conversation: all that is known before any reply."""
     name = comparison.character
     judge = Viewer.judge(role_thinking=role_thinking)
     others = Viewer.judge(role_thinking=False)
@@ -41,21 +70,14 @@ def judge_messages(
     me = comparison.scene.character(name)
     lines = [me.profile, me.background, me.motivation and f"Wants: {me.motivation}"]
     values = {
-        "name": name,
         "character": _fence("\n".join([name, *(line for line in lines if line)])),
         "scenario": _fence(comparison.scene.scenario),
         "history": _fence("\n\n".join(h for h in history if h) or "(the scene begins here)"),
-        "cand_1": _fence(_shown(comparison.cand_1, judge, name_prefix=True) or "(nothing)"),
-        "cand_2": _fence(_shown(comparison.cand_2, judge, name_prefix=True) or "(nothing)"),
     }
-    system = fill(read_template("judge.txt"), name=name, principles="\n".join(_line(p) for p in principles))
-    return (
-        Message(role="system", content=system),
-        Message(role="user", content=fill(read_template("judge_question.txt"), **values)),
-    )
+    return fill(read_template("judge_place.txt"), **values)
 
 
-def verdict_schema(principles: Sequence[Principle]) -> str:
+def verdict_schema(principles: Sequence[Rule]) -> str:
     """The JSON Schema of an answer, as JSON text: principles by their names, no echo of the candidates."""
     winner = {"type": "string", "enum": list(_WINNERS)}
     name = {"type": "string", "enum": [p.name for p in principles]} if principles else {"type": "string"}
@@ -87,8 +109,16 @@ def render_verdict(decided: Decided) -> str:
 def read_verdict(text: str) -> Verdict:
     """The verdict in a judge's answer: exactly one JSON object, bare or in a ```json fence.
 
-    Reasons of `Unparsed`: empty, no_json, bad_json, several (objects), extra_text, not_an_object, no_winner,
-    bad_winner, bad_findings, repeated_key.
+    Reasons of `Unparsed`: those of `read_object`, and no_winner, bad_winner, bad_findings.
+    """
+    answer = read_object(text)
+    return answer if isinstance(answer, Unparsed) else _verdict(answer)
+
+
+def read_object(text: str) -> dict[str, Any] | Unparsed:
+    """The one JSON object that a judge's answer is to be.
+
+    Reasons of `Unparsed`: empty, no_json, bad_json, several (objects), extra_text, not_an_object, repeated_key.
     """
     if not text.strip():
         return Unparsed(reason="empty")
@@ -116,7 +146,7 @@ def read_verdict(text: str) -> Verdict:
         return Unparsed(reason="extra_text")
     if doubled:
         return Unparsed(reason="repeated_key")
-    return _verdict(answer)
+    return dict(answer)
 
 
 def _verdict(answer: dict[str, Any]) -> Verdict:
@@ -143,7 +173,7 @@ def _winner(value: object) -> Winner | None:
     return next((winner for winner in _WINNERS if winner == value), None)
 
 
-def _line(principle: Principle) -> str:
+def _line(principle: Rule) -> str:
     return f"- {'Veto' if principle.polarity == 'negative' else 'Quality'}: {principle.name}: {principle.definition}"
 
 

@@ -1,21 +1,22 @@
 """GenerativeJudge: a chat model that writes its verdict, or is caught about to write it.
 
-Owns the asking. The prompt, the schema and the reading of a verdict are `renderers.judging`; what is shown is
-`brief`. Style `json`: the whole verdict, constrained by schema, at temperature 0. Style `label`: the reply is opened
+Owns the asking. What is asked in each mode is `asking`; what is shown is `brief`; the rules of an independent judge are
+`writer`'s. Style `json`: the whole verdict, constrained by schema, at temperature 0. Style `label`: the reply is opened
 for the model up to the one token in which the two verdicts differ, and that token's probabilities are the answer: one
 token instead of sixty, and a margin for free. Both orders are then averaged, so a habit of position cancels.
 """
 
 import asyncio
-import json
 import math
 from collections.abc import Sequence
 
 from her.errors import ReplyError
 from her.llm.model import ChatModel, Reply, Request
-from her.renderers.judging import judge_messages, read_verdict, render_verdict, verdict_schema
+from her.renderers.judging import Rule, render_verdict
+from her.reward.asking import answer_schema, question, read_answer
 from her.reward.brief import FULL, Brief
 from her.reward.pack import Pack
+from her.reward.writer import RuleWriter
 from her.schema import Comparison, Decided, Unparsed, Verdict
 from her.store import canonical, sha256_text
 
@@ -29,7 +30,7 @@ _MIN_MASS = 0.02
 
 
 class GenerativeJudge:
-    """A judge out of a chat model and a principle pack."""
+    """A judge out of a chat model and a principle pack. The pack counts only where the brief's mode is `pack`."""
 
     def __init__(
         self,
@@ -46,16 +47,19 @@ class GenerativeJudge:
         self.positional = brief.verdict_style == "json" or not swap_average
         self._model = model
         self._brief = brief
-        self._principles = brief.principles(pack)
-        self._schema = _schema(pack, most=brief.max_findings)
+        self._pack = pack
+        self._writer = RuleWriter(model, brief) if brief.mode == "independent" else None
         self._max_tokens = max_tokens
         self._tie_band = tie_band
         self._concurrency = concurrency
-        settings = [pack.hash, self._schema, brief.model_dump(mode="json"), max_tokens, tie_band, swap_average]
+        known = [pack.hash, answer_schema(pack.principles, brief)] if brief.mode == "pack" else [brief.mode]
+        settings = [*known, brief.model_dump(mode="json"), max_tokens, tie_band, swap_average]
         self.fingerprint = sha256_text(canonical([model.fingerprint, *settings]))
 
     async def judge(self, comparisons: Sequence[Comparison]) -> list[Verdict]:
         gate = asyncio.Semaphore(self._concurrency)
+        if self._writer is not None:
+            await self._writer.prepare([self._brief.comparison(c) for c in comparisons], gate)
 
         async def one(comparison: Comparison) -> Verdict:
             if self.positional:
@@ -71,14 +75,20 @@ class GenerativeJudge:
 
     async def _ask(self, comparison: Comparison) -> Verdict:
         cut = self._brief.comparison(comparison)
-        messages = judge_messages(cut, self._principles, role_thinking=self._brief.role_thinking)
+        rules: Sequence[Rule] = self._brief.principles(self._pack)
+        nameable: Sequence[Rule] = self._pack.principles
+        if self._writer is not None:
+            written = self._writer.rules(cut)
+            if isinstance(written, Unparsed):
+                return written
+            rules = nameable = written
         label = self._brief.verdict_style == "label"
         request = Request(
-            messages=messages,
+            messages=question(cut, rules, self._brief),
             max_tokens=1 if label else self._max_tokens,
             temperature=0.0,
             prefill=LABEL_PREFILL if label else "",
-            json_schema=None if label else self._schema,
+            json_schema=None if label else answer_schema(nameable, self._brief),
             top_logprobs=20 if label else 0,
         )
         try:
@@ -90,7 +100,7 @@ class GenerativeJudge:
             return read_label(reply, tie_band=self._tie_band)
         if reply.finish_reason != "stop":
             return Unparsed(reason="truncated" if reply.finish_reason == "length" else "filtered")
-        return read_verdict(reply.text)
+        return read_answer(reply.text, mode=self._brief.mode, most=self._brief.most_written)
 
     def _average(self, first: Verdict, second: Verdict) -> Verdict:
         if isinstance(first, Unparsed):
@@ -100,14 +110,6 @@ class GenerativeJudge:
         if first.margin is None or second.margin is None:
             return Decided(winner=first.winner if first.winner == second.winner else "tie")
         return _decide((first.margin + second.margin) / 2, tie_band=self._tie_band)
-
-
-def _schema(pack: Pack, *, most: int | None) -> str:
-    """The schema of a verdict: any principle of the pack may be found, listed in the prompt or not."""
-    schema = json.loads(verdict_schema(pack.principles))
-    if most is not None:
-        schema["properties"]["findings"]["maxItems"] = most
-    return canonical(schema)
 
 
 def read_label(reply: Reply, *, tie_band: float) -> Verdict:

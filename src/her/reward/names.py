@@ -1,4 +1,4 @@
-"""What a judge's name means: `MODEL`, `label:MODEL`, `pmi:MODEL`, `blend:FILE` or `control:CONTROL`.
+"""What a judge's name means: `MODEL`, `MODE:MODEL`, `label:MODEL`, `pmi:MODEL`, `blend:FILE` or `control:CONTROL`.
 
 Owns opening judges and the `brief.json` beside a trained one. Model names are `llm.names`'s; engines load only when a
 name asks for them.
@@ -15,24 +15,27 @@ from her.llm.ledger_scorer import LedgerScorer
 from her.llm.model import ChatModel, Scorer
 from her.llm.names import open_model, open_scorer
 from her.reward.blend import BlendJudge, load_blend
-from her.reward.brief import FULL, SMALL, Brief
+from her.reward.brief import FULL, OWN, SMALL, Brief, Mode
 from her.reward.generative import GenerativeJudge
 from her.reward.judge import Judge
 from her.reward.measure import Layer, LengthJudge
-from her.reward.pack import Pack
+from her.reward.pack import Pack, load_pack
 from her.reward.pmi import PMIJudge
 from her.reward.scored import ScoredJudge
 from her.store import read_text, write_json
 
 FORMS = (
-    "MODEL (writes its verdict)  label:MODEL (the likelier)  pmi:MODEL  blend:FILE  control:longer-reply (and so on)"
+    "MODEL (writes its verdict)  independent:, coupled: or pack:MODEL (where its principles come from)  "
+    "label:MODEL (the likelier)  pmi:MODEL  blend:FILE  control:longer-reply (and so on)"
 )
 _BRIEF = "brief.json"
+_TRAINED = ("judge/model", "rl/model", "sft/model")
+"""Where a run keeps its judge, the furthest trained first. A folder without a brief holds no judge."""
 
 
 def open_judge(
     name: str,
-    pack: Pack,
+    pack: Pack | None,
     *,
     brief: Brief | None = None,
     model: ChatModel | None = None,
@@ -40,9 +43,13 @@ def open_judge(
     stage: str = "judge",
     swap_average: bool = True,
 ) -> Judge:
-    """Open a judge by name. `model` replaces what a generative judge would open (a ledgered or shared one). With a
-    ledger nothing that was asked before is paid for again. `swap_average=False`: a `label:` judge reads one order
-    only, which is enough where the schedule of games balances the places.
+    """Open a judge by name.
+
+    `pack`: the principles it judges by. Without one, a model with room to read writes its own, independent of the
+    replies; an embedded one judges by the shipped pack. A name that says its mode goes before both. `model` replaces
+    what a generative judge would open (a ledgered or shared one). With a ledger nothing that was asked before is paid
+    for again. `swap_average=False`: a `label:` judge reads one order only, which is enough where the schedule of games
+    balances the places.
 
     A trained judge (`run:DIR`) is asked with the brief it was trained with; a given `brief` that differs is refused.
     Without either, embedded models get the small brief and all others the full one. `label:` reads the likelihood of
@@ -65,26 +72,36 @@ def open_judge(
     if kind == "pmi" and colon:
         return PMIJudge(_scorer(rest, ledger=ledger, stage=stage), brief=brief or _default(rest))
     label = kind == "label"
-    target = rest if label and colon else name
+    mode: Mode | None = next((m for m in get_args(Mode) if m == kind and colon), None)
+    target = rest if (label and colon) or mode is not None else name
     if target.startswith("run:"):
         folder = judge_folder(Path(target.removeprefix("run:")))
         target, trained = f"run:{folder}", load_brief(folder)
         if trained is not None and brief is not None and brief != trained:
             raise VerdictError(f"{folder}: this judge was trained with another brief; ask it with its own")
+        if trained is not None and mode not in (None, trained.mode):
+            raise VerdictError(f"{folder}: this judge was trained in mode {trained.mode}; ask it without {mode}:")
         brief = trained or brief
-    shown = brief or _default(target)
-    if label and model is None and target.startswith(("local:", "hf:", "run:")):
+    shown = brief or _brief(target, mode, pack)
+    known = pack or load_pack()
+    if label and model is None and shown.mode == "pack" and target.startswith(("local:", "hf:", "run:")):
         scorer = _scorer(target, ledger=ledger, stage=stage)
-        return ScoredJudge(scorer, pack, brief=shown, swap_average=swap_average)
+        return ScoredJudge(scorer, known, brief=shown, swap_average=swap_average)
+    if label and shown.mode == "coupled":
+        raise VerdictError(f"{target} writes its principles in its verdict; ask it without label:")
     if label:
         shown = Brief.model_validate({**shown.model_dump(), "verdict_style": "label"})
     opened = model or open_model(target, ledger=ledger, stage=stage)
-    return GenerativeJudge(opened, pack, brief=shown, swap_average=swap_average)
+    return GenerativeJudge(opened, known, brief=shown, swap_average=swap_average)
+
+
+SMALL_WRITTEN = 2
+"""Rules that a judge of the embedded size writes: each costs as much as a verdict."""
 
 
 def judge_folder(folder: Path) -> Path:
     """A run's root stands for the judge trained in it."""
-    return folder / "judge" / "model" if (folder / "judge" / "model").is_dir() else folder
+    return next((folder / place for place in _TRAINED if (folder / place / _BRIEF).is_file()), folder)
 
 
 def save_brief(folder: Path, brief: Brief) -> None:
@@ -110,3 +127,12 @@ def _scorer(name: str, *, ledger: Ledger | None, stage: str) -> Scorer:
 
 def _default(model: str) -> Brief:
     return SMALL if model.startswith(("local:", "run:")) else FULL
+
+
+def _brief(model: str, mode: Mode | None, pack: Pack | None) -> Brief:
+    """What an untrained judge is shown where nobody says."""
+    if mode is None:
+        return OWN if pack is None and _default(model) is FULL else _default(model)
+    bounds = {"max_principles": SMALL_WRITTEN, "max_findings": SMALL_WRITTEN} if mode != "pack" else {}
+    limits = {**SMALL.model_dump(), **bounds} if _default(model) is SMALL else FULL.model_dump()
+    return Brief.model_validate({**limits, "mode": mode})
