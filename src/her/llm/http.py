@@ -142,7 +142,8 @@ class EndpointModel:
         reason = RULES[failed.failure].given_up
         if reason is None:
             return failed.error()
-        self._losses.note(lost=True)
+        if reason != "too_long":  # that one is the request's own, and callers shorten it
+            self._losses.note(lost=True)
         lost = self._losses.too_many()
         if lost is not None:
             self._losses = Losses()
