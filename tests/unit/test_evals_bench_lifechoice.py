@@ -283,3 +283,14 @@ def test_the_sample_loads_and_runs(shared_data: Path) -> None:
     model = Answering(lambda r: f"<answer>{letter_of(r, right(asked(r, exam.items)))}</answer>")
     _, summary = examined(LIFECHOICE, model, exam=exam)
     assert value(summary) == (1.0, 2, 0)
+
+
+def test_a_reply_may_be_held_to_json() -> None:
+    settings = settled(LIFECHOICE, options={"form": "json"})
+
+    def held(request: Request) -> str:
+        assert request.json_schema is not None
+        return json.dumps({"answer": letter_of(request, right(asked(request)))})
+
+    _, summary = examined(LIFECHOICE, Answering(held), settings=settings)
+    assert value(summary) == (1.0, 60, 0)

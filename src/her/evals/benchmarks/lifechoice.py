@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from her.errors import ConfigError
-from her.evals.benchmarks.answer import Answered, Unread, read_option, spoken
+from her.evals.benchmarks.answer import Answered, Unread, spoken
 from her.evals.benchmarks.asked import Asked, Lost, Response, ask_once
 from her.evals.benchmarks.benchmark import Benchmark
 from her.evals.benchmarks.card import Card, Difference, Option, Profile, Source
 from her.evals.benchmarks.cast import Cast
 from her.evals.benchmarks.data import data_used, read_records
 from her.evals.benchmarks.figure import Figure, mean_figure, mean_figures
+from her.evals.benchmarks.held_answer import read_held, schema_of
 from her.evals.benchmarks.item import Exam, Item, Refused
 from her.evals.benchmarks.lifechoice_story import SHARES, Trimmed, counts_of, shown_in, trimmed
 from her.evals.benchmarks.mark import Control, ItemScore, Mark, Scored, Unscored
@@ -154,9 +155,9 @@ class LifeChoice(Benchmark[LifeChoiceQuestion]):
             ),
             Option(
                 name="form",
-                choices=("tagged", "plain"),
+                choices=("tagged", "plain", "json"),
                 default="tagged",
-                meaning="ask for an <answer> tag, or for nothing but the letter",
+                meaning="ask for an <answer> tag, for nothing but the letter, or for JSON that the engine holds to",
             ),
             Option(
                 name="too_long",
@@ -279,13 +280,18 @@ def _request(item: LifeChoiceQuestion, story: str, settings: Settings, *, repeat
         max_tokens=(1024 if cot else 64) if longest == "auto" else int(longest),
         temperature=0.0,
         seed=settings.seed_of(item.id, repeat),
+        json_schema=schema_of(_letters(options)) if settings.options["form"] == "json" else None,
     )
+
+
+def _letters(options: dict[str, str]) -> dict[str, str]:
+    return {letter: letter for letter in options}
 
 
 def _graded(returned: Response | Lost, options: dict[str, str], profile: str) -> str | Unread:
     """What a grader takes for the answer: a letter, anything else that is wrong, or nothing that counts."""
     if profile == "fixed":
-        read = read_option(returned, options)
+        read = read_held(returned, _letters(options), options)
         return read.option if isinstance(read, Answered) else read
     if profile == "upstream":
         if isinstance(returned, Lost):
