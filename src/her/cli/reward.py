@@ -1,70 +1,192 @@
-"""`her reward`: principle packs, and what a judge is worth."""
+"""`her reward`: principle packs, pairs, and what a judge is worth."""
 
 import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from her.cli import pairs as pairs_command
 from her.cli import principles
 from her.cli.reward_serve import serve
 
 if TYPE_CHECKING:
+    from her.llm.ledger import Ledger
+    from her.reward.attacks import AttackReport
+    from her.reward.judge import Judge
     from her.reward.measure import JudgeReport
-    from her.schema import Preference
-    from her.stats import Estimate
+    from her.schema import Comparison, Preference
 
-app = typer.Typer(no_args_is_help=True, help="Principles, judges and what they are worth.")
+app = typer.Typer(no_args_is_help=True, help="Principles, pairs, judges and what they are worth.")
 app.add_typer(principles.app, name="principles")
+app.add_typer(pairs_command.app, name="pairs")
 app.command()(serve)
+
+Judges = Annotated[
+    list[str],
+    typer.Option(
+        "--judge", help="MODEL, label:MODEL, pmi:MODEL, blend:FILE or control:longer-reply; repeat it to compare."
+    ),
+]
+PackFile = Annotated[Path | None, typer.Option(help="A principle pack; without one, the shipped pack.")]
+LedgerFile = Annotated[
+    Path | None, typer.Option(help="Keep what models answer here; the same pairs asked again cost nothing.")
+]
+Controls = Annotated[
+    bool, typer.Option("--controls/--no-controls", help="Put what does not read beside them: length, a coin, overlap.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of the parts, the coin and the intervals.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the reports as JSON lines.")]
 
 
 @app.command()
 def bench(
-    judge: Annotated[
-        list[str],
-        typer.Option(help="MODEL, label:MODEL, pmi:MODEL, blend:FILE or control:longer-reply; repeat it to compare."),
-    ],
+    judge: Judges,
     pairs: Annotated[str, typer.Option(help="A JSONL file of labelled pairs, or `shipped`.")] = "shipped",
-    pack: Annotated[Path | None, typer.Option(help="A principle pack; without one, the shipped pack.")] = None,
+    pack: PackFile = None,
     part: Annotated[str, typer.Option(help="all, train, choose or test: the seeded parts by scene.")] = "all",
-    seed: Annotated[int, typer.Option(help="Seed of the parts and the intervals.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the reports as JSON lines.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many pairs, spread over the scenes.")] = None,
+    references: Annotated[
+        Path | None, typer.Option(help="What was really said: dialogues as JSON Lines, for the overlap control.")
+    ] = None,
+    controls: Controls = True,
+    ledger: LedgerFile = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
-    """Measure judges on labelled pairs, both orders: accuracy, consistency, unread, taste for length."""
+    """Measure judges on labelled pairs, both orders: accuracy, consistency, unread, taste for length, cost."""
+    from her.cli.judged import show_reports
     from her.reward.measure import measure
-    from her.reward.names import open_judge
-    from her.reward.pack import load_pack
 
-    chosen = _pairs(pairs, part=part, seed=seed)
-    loaded = load_pack(pack)
-    judges = [open_judge(name, loaded) for name in judge]
+    chosen = _spread(_pairs(pairs, part=part, seed=seed), limit)
+    with _ledger(ledger) as paid:
+        judges = _open(judge, pack, paid, asked=[p.comparison for p in chosen])
+        if controls:
+            judges += _controls(judges, shipped=pairs == "shipped", references=references, seed=seed)
 
-    async def run() -> "list[JudgeReport]":
-        return [await measure(one, chosen, seed=seed) for one in judges]
+        async def run() -> "list[JudgeReport]":
+            return [
+                await measure(one, chosen, seed=seed, spent=None if stage is None else lambda s=stage: paid.tally(s))
+                for one, stage in judges
+            ]
 
-    reports = asyncio.run(run())
+        reports = asyncio.run(run())
     if as_json:
         for report in reports:
             typer.echo(report.model_dump_json())
     else:
-        _print(reports)
+        show_reports(reports)
+
+
+@app.command()
+def attack(
+    judge: Judges,
+    family: Annotated[list[str] | None, typer.Option(help="Only this family of hacks; repeat it for more.")] = None,
+    contexts: Annotated[int | None, typer.Option(min=1, help="At most so many contexts of each family.")] = None,
+    pack: PackFile = None,
+    controls: Controls = True,
+    ledger: LedgerFile = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the hacks asked about: JSONL, as `principles induce --hacks` reads.")
+    ] = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Ask judges about planted hacks, both orders: how often is the honest reply preferred, family by family?"""
+    from her.cli.judged import show_attacks
+    from her.errors import InputError
+    from her.reward.attacks import FAMILIES, attack_pairs, resist
+    from her.reward.induction.audit import Planted
+    from her.store import write_jsonl
+
+    known = [f.name for f in FAMILIES]
+    wanted = family or known
+    if unknown := [name for name in wanted if name not in known]:
+        raise InputError(f"no such family of hacks: {unknown[0]!r}; one of {', '.join(known)}")
+    every = attack_pairs()
+    asked = [row for name in known if name in wanted for row in [r for r in every if r[0] == name][:contexts]]
+    if out is not None:
+        write_jsonl(out, (Planted(family=name, pair=pair) for name, pair in asked))
+    with _ledger(ledger) as paid:
+        judges = _open(judge, pack, paid, asked=[p.comparison for _, p in asked])
+        if controls:
+            judges += _controls(judges, shipped=False, references=None, seed=seed)
+
+        async def run() -> "list[AttackReport]":
+            return [await resist(one, asked, seed=seed) for one, _ in judges]
+
+        reports = asyncio.run(run())
+    if as_json:
+        for report in reports:
+            typer.echo(report.model_dump_json())
+    else:
+        show_attacks(reports)
+
+
+@contextmanager
+def _ledger(path: Path | None) -> "Iterator[Ledger]":
+    """The ledger asked for, or one that lasts as long as the command."""
+    from her.llm.ledger import Ledger
+
+    with TemporaryDirectory() as folder, Ledger(path or Path(folder) / "ledger.sqlite") as ledger:
+        yield ledger
+
+
+def _open(
+    names: Sequence[str], pack: Path | None, ledger: "Ledger", *, asked: "Sequence[Comparison]"
+) -> "list[tuple[Judge, str | None]]":
+    """Each judge with the stage under which the ledger keeps what these questions cost."""
+    from her.reward.names import open_judge
+    from her.reward.pack import load_pack
+    from her.store import canonical, sha256_text
+
+    loaded = None if pack is None else load_pack(pack)
+    what = sha256_text(canonical([c.model_dump(mode="json") for c in asked]))[:12]
+    stages = [f"judge {name} on {what}" for name in names]
+    return [(open_judge(n, loaded, ledger=ledger, stage=s), s) for n, s in zip(names, stages, strict=True)]
+
+
+def _controls(
+    judges: "Sequence[tuple[Judge, str | None]]", *, shipped: bool, references: Path | None, seed: int
+) -> "list[tuple[Judge, str | None]]":
+    """The controls that were not asked for by name. Overlap is one where there is something to overlap with."""
+    from her.reward.controls import LengthJudge, OverlapJudge, RandomJudge
+    from her.schema import Dialogue
+    from her.store import stream_jsonl
+    from her.story import load_gold
+
+    made: list[Judge] = [LengthJudge("reply"), RandomJudge(seed=seed)]
+    if references is not None or shipped:
+        dialogues = load_gold() if references is None else stream_jsonl(references, Dialogue)
+        made.append(OverlapJudge({(d.scene.id, t.id): t for d in dialogues for t in d.turns}))
+    named = {one.name for one, _ in judges}
+    return [(one, None) for one in made if one.name not in named]
+
+
+def _spread(pairs: "Sequence[Preference]", most: int | None) -> "Sequence[Preference]":
+    step = 1 if most is None else max(1, len(pairs) // most)
+    return pairs[::step][:most]
 
 
 def _pairs(pairs: str, *, part: str, seed: int) -> "tuple[Preference, ...]":
     from her.errors import InputError
     from her.reward.parts import parts
     from her.schema import Preference
-    from her.store import read_jsonl, read_text
+    from her.store import read_text, stream_jsonl
     from her.story import load_pairs
 
     if pairs == "shipped":
         found = load_pairs()
     else:
         read_text(Path(pairs))  # a missing, empty or binary file is the user's, not a stage's
-        found = read_jsonl(Path(pairs), Preference)
+        found = list(stream_jsonl(Path(pairs), Preference))
     if not found:
         raise InputError(f"{pairs} holds no labelled pairs; give a file with one Preference a line")
+    if same := next((p for p in found if p.winner != "tie" and _equal(p)), None):
+        raise InputError(f"{pairs}: {same.comparison.id}: both sides are the same, so neither is better; take it out")
     if part == "all":
         return tuple(found)
     dealt = parts(found, seed=seed)
@@ -74,50 +196,5 @@ def _pairs(pairs: str, *, part: str, seed: int) -> "tuple[Preference, ...]":
     return picked
 
 
-def _print(reports: "list[JudgeReport]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"{reports[0].pairs} labelled pairs, each asked in both orders; 95% intervals")
-    table.add_column("")
-    rows: list[tuple[str, list[str]]] = [
-        ("accuracy", [_text(r.accuracy) for r in reports]),
-        ("asked once", [_text(r.one_order) for r in reports]),
-        ("same winner in both orders", [_consistency(r) for r in reports]),
-        ("won by whoever stood first", [_text(r.first_place) for r in reports]),
-        ("ties", [_text(r.ties) for r in reports]),
-        ("unread", [_text(r.unread) for r in reports]),
-        *(
-            (
-                f"longer {bias.layer} wins (labels: {_short(bias.labelled)})",
-                [_text(r.lengths[i].judged) for r in reports],
-            )
-            for i, bias in enumerate(reports[0].lengths)
-        ),
-    ]
-    for report in reports:
-        table.add_column(report.judge, overflow="fold")
-    for name, cells in rows:
-        table.add_row(name, *cells)
-    names = sorted({p.principle for r in reports for p in r.principles})
-    table.add_section()
-    for name in names:
-        found = [next((p.accuracy for p in r.principles if p.principle == name), None) for r in reports]
-        table.add_row(
-            f"  {name}", *("-" if e is None or e.value is None else f"{e.value:.2f} (n={e.n})" for e in found)
-        )
-    Console().print(table)
-
-
-def _text(estimate: "Estimate") -> str:
-    if estimate.value is None:
-        return "no data"
-    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}] n={estimate.n}"
-
-
-def _short(estimate: "Estimate") -> str:
-    return "no data" if estimate.value is None else f"{estimate.value:.2f}"
-
-
-def _consistency(report: "JudgeReport") -> str:
-    return _text(report.swap_consistency) if report.positional else "1 by construction"
+def _equal(pair: "Preference") -> bool:
+    return pair.comparison.cand_1.parts == pair.comparison.cand_2.parts

@@ -6,17 +6,19 @@ tie, 0 where they name different winners; a pair that was not read scores nothin
 resample whole scenes, because pairs of one scene are not independent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Literal, get_args
+from typing import get_args
 
 from her.errors import VerdictError
-from her.reward.gates import words
+from her.llm.ledger_rows import Tally
+from her.reward.controls import LengthJudge as LengthJudge
 from her.reward.judge import Joint, Judge, both_orders
-from her.schema import Comparison, Decided, Preference, Record, Turn, Unparsed, Verdict
+from her.reward.length import Layer as Layer
+from her.reward.length import LengthBias, LengthCorrelation, length_correlation, won_by_longer
+from her.reward.length import length as length
+from her.schema import Decided, Preference, Record, Unparsed, Verdict
 from her.stats import Estimate, clustered_mean, share
-
-Layer = Literal["reply", "thought", "action", "speech"]
 
 
 class PrincipleAccuracy(Record):
@@ -26,15 +28,15 @@ class PrincipleAccuracy(Record):
     accuracy: Estimate
 
 
-class LengthBias(Record):
-    """Who is preferred where lengths differ. A judge's share far from the labels' is a taste of the judge; a labels'
-    share far from 1/2 is a way to guess them without reading."""
+class TokensPerVerdict(Record):
+    """What one verdict takes on average, with all that it needs: principles that were written for it, too. Read: prompt
+    tokens (for a judge that is not asked but scored, the scored ones alone). Written: tokens of the answers."""
 
-    layer: Layer
-    judged: Estimate
-    """Share of decided pairs won by the longer."""
-    labelled: Estimate
-    """Share of labelled pairs won by the longer."""
+    read: float
+    written: float
+    verdicts: int
+    calls: int
+    """Paid calls behind them."""
 
 
 class JudgeReport(Record):
@@ -60,6 +62,12 @@ class JudgeReport(Record):
     unread_reasons: dict[str, int]
     lengths: tuple[LengthBias, ...]
     """For the whole reply and each layer."""
+    length_correlation: LengthCorrelation
+    mixed_selection: Estimate
+    """Share of answers with two findings or more in which each candidate wins one (HER: about 70% healthy, about 6%
+    collapsed). n=0: the judge writes no such answer."""
+    tokens: TokensPerVerdict | None
+    """None: the judge asks no model, the model does not say, or nobody counted."""
     principles: tuple[PrincipleAccuracy, ...]
 
     def score(self) -> float:
@@ -68,8 +76,11 @@ class JudgeReport(Record):
         return (1 - silent) * (0.0 if self.accuracy.value is None else self.accuracy.value) + silent / 2
 
 
-async def measure(judge: Judge, preferences: Sequence[Preference], *, seed: int = 0) -> JudgeReport:
-    """Ask both orders of every pair and count."""
+async def measure(
+    judge: Judge, preferences: Sequence[Preference], *, seed: int = 0, spent: Callable[[], Tally] | None = None
+) -> JudgeReport:
+    """Ask both orders of every pair and count. `spent` says what these questions have cost,
+    once they are answered."""
     if not preferences:
         raise VerdictError("no labelled pairs to measure a judge on; give at least one")
     joints = await both_orders(judge, [p.comparison for p in preferences])
@@ -78,6 +89,8 @@ async def measure(judge: Judge, preferences: Sequence[Preference], *, seed: int 
     single = [(p, v, place) for p, j in asked for v, place in ((j.first, 1), (j.second, 2)) if isinstance(v, Decided)]
     decided = [(v, place) for _, v, place in single if v.winner != "tie"]
     first = sum((v.winner == "cand_1") == (place == 1) for v, place in decided)
+    judged = [(p.comparison, v.winner) for p, _, v in read]
+    labelled = [(p.comparison, p.winner) for p in preferences]
     by_principle = groupby(sorted(read, key=lambda r: r[0].principle), key=lambda r: r[0].principle)
     return JudgeReport(
         judge=judge.name,
@@ -94,11 +107,16 @@ async def measure(judge: Judge, preferences: Sequence[Preference], *, seed: int 
         lengths=tuple(
             LengthBias(
                 layer=layer,
-                judged=_longer([(p.comparison, v.winner) for p, _, v in read], layer),
-                labelled=_longer([(p.comparison, p.winner) for p in preferences], layer),
+                judged=won_by_longer(judged, layer),
+                labelled=won_by_longer(labelled, layer),
             )
             for layer in get_args(Layer)
         ),
+        length_correlation=LengthCorrelation(
+            judged=length_correlation(judged, seed=seed), labelled=length_correlation(labelled, seed=seed)
+        ),
+        mixed_selection=mixed_selection([v for j in joints for v in (j.first, j.second)]),
+        tokens=None if spent is None else _tokens(spent(), verdicts=len(asked) * (2 if judge.positional else 1)),
         principles=tuple(
             PrincipleAccuracy(principle=name, accuracy=_accuracy([(p, v) for p, _, v in rows], seed=seed))
             for name, rows in by_principle
@@ -120,40 +138,25 @@ def credit(preference: Preference, verdict: Decided) -> float:
     return 0.5 if "tie" in (preference.winner, verdict.winner) else 0.0
 
 
-def length(turn: Turn, layer: Layer) -> int:
-    """Words of one layer, or of all three (`reply`)."""
-    return sum(len(words(p.text)) for p in turn.parts if layer in ("reply", p.kind))
-
-
-class LengthJudge:
-    """A control, not a judge: the longer reply wins, or the longer thought, or the shorter speech.
-
-    Labels that a control predicts are labels that a judge can learn without reading. A judge that cannot beat every
-    control has not been shown to read.
-    """
-
-    positional = False
-
-    def __init__(self, layer: Layer, *, longer: bool = True) -> None:
-        control = f"{'longer' if longer else 'shorter'}-{layer}"
-        self.name = f"control:{control}"
-        self.fingerprint = f"control-1:{control}"
-        self._sign = 1 if longer else -1
-        self._layer: Layer = layer
-
-    async def judge(self, comparisons: Sequence[Comparison]) -> list[Verdict]:
-        lengths = [self._sign * (length(c.cand_1, self._layer) - length(c.cand_2, self._layer)) for c in comparisons]
-        return [Decided(winner="tie" if d == 0 else "cand_1" if d > 0 else "cand_2") for d in lengths]
+def mixed_selection(verdicts: Sequence[Verdict]) -> Estimate:
+    """Share of verdicts with at least two findings in which each candidate wins at least one."""
+    sides = [{f.winner for f in v.findings} for v in verdicts if isinstance(v, Decided) and len(v.findings) > 1]
+    return share(sum({"cand_1", "cand_2"} <= found for found in sides), len(sides))
 
 
 def _accuracy(rows: Sequence[tuple[Preference, Decided]], *, seed: int) -> Estimate:
     return clustered_mean([credit(p, v) for p, v in rows], [p.comparison.scene.id for p, _ in rows], seed=seed)
 
 
-def _longer(rows: Sequence[tuple[Comparison, str]], layer: Layer) -> Estimate:
-    lengths = [(length(c.cand_1, layer), length(c.cand_2, layer), w) for c, w in rows if w != "tie"]
-    differ = [(a > b) == (w == "cand_1") for a, b, w in lengths if a != b]
-    return share(sum(differ), len(differ))
+def _tokens(tally: Tally, *, verdicts: int) -> TokensPerVerdict | None:
+    if not tally.calls or not tally.prompt_tokens:
+        return None
+    return TokensPerVerdict(
+        read=tally.prompt_tokens / verdicts,
+        written=tally.completion_tokens / verdicts,
+        verdicts=verdicts,
+        calls=tally.calls,
+    )
 
 
 def _reasons(joints: Sequence[Joint]) -> dict[str, int]:
