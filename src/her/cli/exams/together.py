@@ -5,12 +5,10 @@ name is an error, and one that it leaves out needs a reason, so nothing is skipp
 """
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
-from rich.table import Table
 
 from her.cli.exams.show import headline
 from her.cli.exams.sit import Sitting, sit
@@ -105,31 +103,27 @@ def report_together(held: tuple[Held, ...], root: Path, board: Board) -> Path:
         raise ConfigError(f"no benchmark was held: {'; '.join(f'{h.name}: {h.said}' for h in held)}")
     page = root / PAGE
     write_sheet(runs, page)
-    table = Table(title=f"{runs[0].plan.model}: headlines, each with what it leaves out")
-    for column in ("benchmark", "metric", "value", "95% interval", "n", "unscored", "best guesser", "reduced", "s"):
-        table.add_column(column, overflow="fold")
+    board.console.print(f"\n{runs[0].plan.model}: headlines, each with what was not read and what it leaves out\n")
     for h in held:
-        table.add_row(h.name, *_row(h), f"{h.seconds:.0f}")
-    board.console.print(table)
+        board.console.print(_told(h), markup=False)
     return page
 
 
-def _row(held: Held) -> Iterator[str]:
+def _told(held: Held) -> str:
+    """One benchmark in three lines: its headline, what stands beside it, what was cut."""
     if held.run is None:
-        yield from (held.said, "", "", "", "", "", "")
-        return
+        return f"{held.name}: {held.said}"
     summary = held.run.summary
     figure = headline(summary)
-    yield summary.headline
     e = None if figure is None else figure.estimate
-    if e is None or e.value is None:
-        yield from ("no data", "", "0")
-    else:
-        yield from (f"{e.value:.3f}", f"{e.low:.3f} to {e.high:.3f}", str(e.n))
-    yield f"{summary.unscored} of {summary.marks} marks"
+    value = "no data (n=0)" if e is None or e.value is None else f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}] (n={e.n})"
     guess = best_guess(held.run)
-    yield "" if guess is None else f"{guess[0]} {guess[1]:.3f}"
-    yield "; ".join(departures(held.run))
+    beside = [f"{summary.unscored} of {summary.marks} marks unscored", f"{held.seconds:.0f} s"]
+    if guess is not None:
+        beside.insert(0, f"best guesser: {guess[0]}, {guess[1]:.3f}")
+    return (
+        f"{held.name}: {summary.headline} {value}\n    {'; '.join(beside)}\n    cut: {'; '.join(departures(held.run))}"
+    )
 
 
 def _sitting(recipe: Together, name: str, entry: Entry) -> Sitting:
