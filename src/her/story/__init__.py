@@ -5,6 +5,6 @@ in `lantern/` was written for this project; the loader reads it through the stri
 error and not a repair.
 """
 
-from her.story.load import load_book, load_gold, load_pairs, load_scenes, story_path
+from her.story.load import load_book, load_gold, load_pairs, load_passes, load_scenes, story_path
 
-__all__ = ["load_book", "load_gold", "load_pairs", "load_scenes", "story_path"]
+__all__ = ["load_book", "load_gold", "load_pairs", "load_passes", "load_scenes", "story_path"]

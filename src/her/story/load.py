@@ -2,14 +2,41 @@
 
 import json
 import re
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from her.errors import InputError
 from her.renderers.tags import read_strict
-from her.schema import Book, Chapter, Character, Comparison, Dialogue, Part, Preference, Scene, Span, Turn
+from her.schema import (
+    Book,
+    Chapter,
+    Character,
+    Comparison,
+    Dialogue,
+    Part,
+    Preference,
+    Record,
+    Scene,
+    Span,
+    Turn,
+    Winner,
+)
 
 BOOK_ID = "lantern"
+
+
+class TwoPasses(Record):
+    """How one pair was labelled, twice by the same labeller: when it was written, and again with labels, principles and
+    reasons hidden, in another order and with sides turned at random."""
+
+    id: str
+    first: Winner
+    second: Winner
+    labeller: str
+
+
 _HEADING = re.compile(r"^Chapter (\d+)\. (.+)$", re.MULTILINE)
 
 
@@ -81,39 +108,50 @@ def load_gold() -> list[Dialogue]:
 
 
 def load_pairs() -> list[Preference]:
-    """The hand-labelled pairs. History is the gold dialogue before the turn."""
+    """The labelled pairs on which both passes agree. History is the gold dialogue before the turn."""
     gold = {d.scene.id: d for d in load_gold()}
     pairs = []
+    for entry in _pair_entries():
+        if entry["winner"] != entry["second"]:
+            continue
+        dialogue = gold[entry["scene"]]
+        target = dialogue.turn(entry["turn"])
+        if target.speaker != entry["character"]:
+            raise InputError(f"pair {entry['id']}: {entry['turn']} is spoken by {target.speaker}")
+        first, second = (
+            read_strict(entry[side], speaker=entry["character"], turn_id=entry["turn"]) for side in ("cand_1", "cand_2")
+        )
+        pairs.append(
+            Preference(
+                comparison=Comparison(
+                    id=entry["id"],
+                    scene=dialogue.scene,
+                    history=dialogue.before(entry["turn"]),
+                    character=entry["character"],
+                    cand_1=first,
+                    cand_2=second,
+                ),
+                winner=entry["winner"],
+                principle=entry["principle"],
+                reason=entry["reason"],
+                labeller="gold",
+            )
+        )
+    return pairs
+
+
+def load_passes() -> tuple[TwoPasses, ...]:
+    """What both passes said of every pair, those included that are left out because they disagree."""
+    return tuple(
+        TwoPasses(id=e["id"], first=e["winner"], second=e["second"], labeller=e["labeller"]) for e in _pair_entries()
+    )
+
+
+def _pair_entries() -> Iterator[dict[str, Any]]:
     for path in sorted((_root() / "pairs").glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
-            if not line.strip():
-                continue
-            entry = json.loads(line)
-            dialogue = gold[entry["scene"]]
-            target = dialogue.turn(entry["turn"])
-            if target.speaker != entry["character"]:
-                raise InputError(f"{path}: {entry['id']}: {entry['turn']} is spoken by {target.speaker}")
-            first, second = (
-                read_strict(entry[side], speaker=entry["character"], turn_id=entry["turn"])
-                for side in ("cand_1", "cand_2")
-            )
-            pairs.append(
-                Preference(
-                    comparison=Comparison(
-                        id=entry["id"],
-                        scene=dialogue.scene,
-                        history=dialogue.before(entry["turn"]),
-                        character=entry["character"],
-                        cand_1=first,
-                        cand_2=second,
-                    ),
-                    winner=entry["winner"],
-                    principle=entry["principle"],
-                    reason=entry["reason"],
-                    labeller="gold",
-                )
-            )
-    return pairs
+            if line.strip():
+                yield json.loads(line)
 
 
 def _anchored(part: Part, text: str, scene: Scene) -> Part:
