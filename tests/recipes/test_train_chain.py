@@ -5,7 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "unit"))
 
-from test_train_policy import Counted, _prompts
+from policy_cases import prompts as scene_prompts
+from test_train_policy import Counted
 from tiny_policy import make_policy
 
 from her.renderers import Encoded, encode
@@ -19,7 +20,7 @@ def test_the_policy_goes_on_from_the_sft_adapter(tmp_path: Path) -> None:
     from her.train.engine import load_tokenizer
 
     base = make_policy(tmp_path / "base")
-    prompts = _prompts()
+    prompts = scene_prompts()
     tokenizer = load_tokenizer(base)
     samples = [
         SFTSample(

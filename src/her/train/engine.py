@@ -14,6 +14,7 @@ from typing import Any
 
 from her.errors import HerError, StoreError, TrainError
 from her.schema import Record
+from her.train.processes import processes
 
 _FULL_DISK = (
     "No space left",
@@ -107,6 +108,7 @@ def arguments(
     *, checkpoints: Path, place: Placement, seed: int, save_every: int, max_grad_norm: float
 ) -> dict[str, Any]:
     """What every trainer here is told: one step a log, checkpoints that can be gone on from, no trackers, no bars."""
+    processes().refuse_unled()
     return {
         "output_dir": str(checkpoints),
         "max_grad_norm": max_grad_norm,
@@ -125,6 +127,7 @@ def arguments(
         "report_to": [],
         "disable_tqdm": True,
         "remove_unused_columns": False,
+        "ddp_find_unused_parameters": False,
     }
 
 
@@ -160,6 +163,19 @@ def load_policy(base: Path, *, adapter: Path | None, lora: Any, place: Placement
 def trainable_parameters(model: Any) -> int:
     """How many numbers the optimiser may change."""
     return sum(int(p.numel()) for p in model.parameters() if p.requires_grad)
+
+
+def whole_state(trainer: Any) -> Any:
+    """Where weights are sharded, all of them, put together in the first process; None where each process has them.
+
+    Every process must call it."""
+    return trainer.accelerator.get_state_dict(trainer.model_wrapped) if sharded(trainer) else None
+
+
+def sharded(trainer: Any) -> bool:
+    """Are the weights of a trainer spread over processes, so that reading them takes all?"""
+    plugin = trainer.accelerator.state.deepspeed_plugin
+    return bool(trainer.is_fsdp_enabled or (plugin is not None and plugin.zero_stage == 3))
 
 
 def peak_memory_mb() -> int:

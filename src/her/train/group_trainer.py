@@ -3,7 +3,8 @@
 Owns how TRL's flat batches stay groups of replies to one prompt (`reward_bridge.py` rewards them). TRL keeps the
 algorithm: advantages, clipping, loss. Three of its steps are replaced because a group shares its prompt: sampling reads
 it once (`rollout.py`), scoring packs it once (`packing.py`), and a micro-batch is exactly one group, so nothing is
-padded. Imported only by `her.train.policy`, after the engine was prepared.
+padded. With vLLM, sampling is TRL's. Several processes share out a step's groups. Imported only by `her.train.policy`,
+after the engine was prepared.
 """
 
 import math
@@ -23,14 +24,16 @@ from trl.trainer.utils import split_tensor_dict
 from her.errors import TrainError
 from her.train.checkpoint import mark_whole
 from her.train.clock import StepClock
-from her.train.engine import Placement, arguments, load_policy
+from her.train.engine import Placement, arguments, load_policy, sharded
 from her.train.guard import alarms, sick
 from her.train.label_trainer import tensors_of
 from her.train.packing import pack
 from her.train.policy import GroupReward, PolicyConfig, PolicyStep
+from her.train.processes import processes
 from her.train.progress import Progress
 from her.train.reward_bridge import RewardBridge, Usable, step_of
-from her.train.rollout import merged, sample_group
+from her.train.rollout import group_seed, merged, sample_group
+from her.train.samplers import vllm_settings
 from her.train.way_back import keep
 
 
@@ -41,15 +44,21 @@ class GroupTrainer(GRPOTrainer):
     usable: Sequence[Usable]
     waiting: Sequence[dict[str, Any]] = ()
     """This step's groups, scored."""
+    drawn: Sequence[int] = ()
+    """Numbers of the prompts that are about to be sampled, each once for every reply."""
 
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        return [list(self.usable[int(p)][1]) for p in prompts], None, {}
+        self.drawn = [int(p) for p in prompts]
+        return [list(self.usable[number][1]) for number in self.drawn], None, {}
 
     def _generate_single_turn(
         self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any
-    ) -> tuple[list[list[int]], None]:
+    ) -> tuple[list[list[int]], Any]:
+        if self.use_vllm:
+            completions, logprobs = super()._generate_single_turn(prompt_ids, *args, **kwargs)
+            return completions, logprobs
         size = self.config.group_size
-        completions: list[list[int]] = []
+        completions = []
         with merged(self.accelerator.unwrap_model(self.model_wrapped)) as model:
             for i in range(0, len(prompt_ids), size):
                 completions += sample_group(
@@ -59,12 +68,14 @@ class GroupTrainer(GRPOTrainer):
                     max_tokens=self.config.max_completion_tokens,
                     temperature=self.config.temperature,
                     end_ids=self.eos_token_ids,
+                    seed=group_seed(self.config.seed, self.drawn[i]),
+                    in_step=sharded(self),
                 )
         return completions, None
 
     def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
         # As TRL's, without its shuffle: a micro-batch stays one group and shares one prompt.
-        groups = self.config.prompts_per_step
+        groups = self.args.steps_per_generation
         if self._step % groups == 0 or not self.waiting:
             self.waiting = split_tensor_dict(self._generate_and_score_completions(generation_batch), groups)
         return self.waiting[self._step % groups]
@@ -79,16 +90,21 @@ class GroupTrainer(GRPOTrainer):
         compute_entropy: bool = False,
         **unused: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None, None]:
+        size = self.config.group_size
+        if len(input_ids) > size:  # of a whole step's groups, each by itself: they share no prompt
+            parts = [
+                self._get_per_token_logps_and_entropies(
+                    model, ids, mask, logits_to_keep, compute_entropy=compute_entropy
+                )
+                for ids, mask in zip(input_ids.split(size), attention_mask.split(size), strict=True)
+            ]
+            entropies = torch.cat([p[1] for p in parts if p[1] is not None]) if compute_entropy else None
+            return torch.cat([p[0] for p in parts]), entropies, None
         prompt_T = attention_mask[:, :-logits_to_keep].sum(1).tolist()
         rows = [ids[mask.bool()].tolist() for ids, mask in zip(input_ids, attention_mask, strict=True)]
         sequences = [(row, start) for row, start in zip(rows, prompt_T, strict=True) if len(row) > start]
-        if not sequences:  # every reply was cut off and is masked: a zero that can still be differentiated
-            nothing = sum(
-                (p.sum() * 0.0 for p in model.parameters() if p.requires_grad), torch.zeros((), device=input_ids.device)
-            )
-            zeros = nothing.expand(len(rows), logits_to_keep)
-            return zeros, zeros.detach() if compute_entropy else None, None
-        packed = pack(sequences)
+        # Where every reply was cut off and is masked, the model is read all the same: other processes wait for it.
+        packed = pack(sequences or [(rows[0], len(rows[0]) - 1)])
         inputs = {k: v.to(input_ids.device) for k, v in tensors_of(packed).items()}
         with self.accelerator.autocast():
             logits_K_V = model(
@@ -102,6 +118,9 @@ class GroupTrainer(GRPOTrainer):
         chosen_K = logprobs_K_V.gather(1, inputs["labels"][0, :, None])[:, 0]
         scored = attention_mask[:, -logits_to_keep:].bool()  # the packed order is row by row, as a mask's
         zeros = chosen_K.new_zeros(scored.shape)
+        if not sequences:
+            zeros = zeros + 0.0 * chosen_K.sum()
+            return zeros, zeros.detach() if compute_entropy else None, None
         entropy = None
         if compute_entropy:
             with torch.no_grad():
@@ -128,17 +147,16 @@ class _Watch(TrainerCallback):
         self.curve = curve_of(state)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        if not logs or "loss" not in logs or not self.bridge.seen:
+        if not logs or "loss" not in logs:
             return
-        now = time.monotonic()
-        entropy = logs.get("entropy")
-        step = step_of(self.bridge, state.global_step, logs["loss"], entropy=entropy, seconds=now - self.since)
-        self.since = now
+        if not math.isfinite(logs["loss"]):
+            raise TrainError(f"the loss became {logs['loss']} at step {state.global_step}; lower `learning_rate`")
+        # The first process alone has seen the replies; every one keeps the curve, and reads the same verdict off it.
+        told = processes().tell(self._step_of(state.global_step, logs).model_dump_json() if self.bridge.seen else "")
+        if not told:
+            return
+        step = PolicyStep.model_validate_json(told)
         state.log_history.append({"step": state.global_step, "her_policy_step": step.model_dump(mode="json")})
-        self.bridge.seen.clear()
-        self.bridge.agreed = self.bridge.compared = 0
-        if not math.isfinite(step.loss):
-            raise TrainError(f"the loss became {step.loss} at step {step.step}; lower `learning_rate`")
         figures = {
             "loss": step.loss,
             "unknown": float(step.unknown),
@@ -156,7 +174,19 @@ class _Watch(TrainerCallback):
             control.should_training_stop = True
         self.clock.tell(state.global_step, state.max_steps, figures)
 
+    def _step_of(self, number: int, logs: dict[str, Any]) -> PolicyStep:
+        now = time.monotonic()
+        step = step_of(self.bridge, number, logs["loss"], entropy=logs.get("entropy"), seconds=now - self.since)
+        self.since = now
+        self.bridge.seen.clear()
+        self.bridge.agreed = self.bridge.compared = 0
+        return step
+
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        here = processes()
+        here.wait()  # each writes a part
+        if not here.first:
+            return
         checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         mark_whole(checkpoint, self.run)
         if not alarms(self.curve, self.bridge.config.guard):
@@ -175,7 +205,7 @@ def build_trainer(
     adapter: Path | None,
     tokenizer: Any,
     ordered: Sequence[Usable],
-    reward: GroupReward,
+    reward: GroupReward | None,
     witness: GroupReward | None,
     rollouts: Path,
     checkpoints: Path,
@@ -188,6 +218,7 @@ def build_trainer(
     torch.manual_seed(config.seed)
     lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=list(targets), task_type="CAUSAL_LM")
     model = load_policy(base, adapter=adapter, lora=lora, place=place)
+    groups = processes().share(config.prompts_per_step, "prompts_per_step")
     bridge = RewardBridge(reward, ordered, tokenizer, config=config, rollouts=rollouts, witness=witness)
     settings = GRPOConfig(
         **arguments(
@@ -199,8 +230,8 @@ def build_trainer(
         ),
         max_steps=config.steps,
         per_device_train_batch_size=config.group_size,
-        gradient_accumulation_steps=config.prompts_per_step,
-        steps_per_generation=config.prompts_per_step,
+        gradient_accumulation_steps=groups,
+        steps_per_generation=groups,
         num_generations=config.group_size,
         num_iterations=1,
         shuffle_dataset=False,
@@ -216,6 +247,7 @@ def build_trainer(
         lr_scheduler_type="constant",
         log_completions=False,
         dataloader_pin_memory=False,
+        **vllm_settings(config.sampler, tokens=config.max_prompt_tokens + config.max_completion_tokens),
     )
     scored: Any = bridge
     trainer = GroupTrainer(
@@ -228,4 +260,6 @@ def build_trainer(
     )
     trainer.remove_callback(PrinterCallback)
     trainer.config, trainer.usable = config, ordered
+    if sharded(trainer) and config.guard.on_collapse == "roll_back":
+        raise TrainError("weights that are sharded cannot be rolled back; set policy.guard.on_collapse = 'watch'")
     return trainer

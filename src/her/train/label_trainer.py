@@ -1,10 +1,12 @@
 """LabelTrainer: TRL's SFT trainer, told to compute logits only where labels are.
 
 Owns the loss, the collation and the callbacks. TRL's CPU path projects every position onto the vocabulary; labels cover
-only the last turn, so here rows are packed and the head sees the places before labels alone. Imported only by
-`her.train.sft`, after the engine was prepared.
+only the last turn, so here rows are packed and the head sees the places before labels alone. A step's loss is the mean
+over its label tokens, in however many processes they are. Imported only by `her.train.sft`, after the engine was
+prepared.
 """
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,11 +21,12 @@ from trl.trainer.sft_config import SFTConfig as TRLConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from her.errors import TrainError
-from her.renderers.tokens import Encoded
+from her.renderers.tokens import IGNORED, Encoded
 from her.train.checkpoint import mark_whole
 from her.train.clock import StepClock
 from her.train.engine import Placement, arguments, load_policy, load_tokenizer
 from her.train.packing import Packed, mask_of, pack
+from her.train.processes import processes
 from her.train.progress import Progress
 from her.train.sft import SFTConfig, first_label
 
@@ -37,8 +40,10 @@ class LabelTrainer(SFTTrainer):
         self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         losses, labels = label_losses(model, inputs)
-        count = labels if num_items_in_batch is None else num_items_in_batch
-        return losses / count
+        if num_items_in_batch is None:
+            return losses / labels
+        # The count is of all processes, and gradients are averaged over them.
+        return losses * self.accelerator.num_processes / num_items_in_batch
 
     def _get_train_sampler(self, *args: Any, **kwargs: Any) -> SequentialSampler:
         rows: Any = self.train_dataset
@@ -49,22 +54,29 @@ class LabelTrainer(SFTTrainer):
         Trainer._save_checkpoint(self, model, trial)
 
     def held_out_losses(self) -> list[list[float]]:
-        """One entry per held-out sample, in the rows' order: summed nats and label tokens."""
+        """One entry per held-out sample, in the rows' order: summed nats and label tokens.
+
+        Processes take turns at the rows; the last to have none reads one again, for sharded weights need every reader.
+        """
         model: Any = self.model
         was_training = model.training
         model.eval()
-        found: list[list[float]] = []
+        here, rows = processes(), self.valid_rows
+        turns = range(here.rank, -(-len(rows) // here.size) * here.size, here.size)
         with torch.no_grad(), self.compute_loss_context_manager():
-            for row in self.valid_rows:
-                packed = pack([(s.input_ids, first_label(s)) for s in row])
-                tensors = {k: v.to(self.args.device) for k, v in tensors_of(packed).items()}
-                losses_K = label_losses(model, tensors, reduction="none")[0].double().cpu()
-                owner_K = torch.tensor(packed.owner)
-                sums_S = torch.zeros(len(row), dtype=torch.double).index_add_(0, owner_K, losses_K)
-                counts_S = torch.bincount(owner_K, minlength=len(row))
-                found += [[float(a), int(b)] for a, b in zip(sums_S, counts_S, strict=True)]
+            mine = [self._row_losses(model, rows[min(i, len(rows) - 1)]) for i in turns]
         model.train(was_training)
-        return found
+        theirs = [json.loads(text) for text in here.gather(json.dumps(mine))]
+        return [entry for i in range(len(rows)) for entry in theirs[i % here.size][i // here.size]]
+
+    def _row_losses(self, model: Any, row: Sequence[Encoded]) -> list[list[float]]:
+        packed = pack([(s.input_ids, first_label(s)) for s in row])
+        tensors = {k: v.to(self.args.device) for k, v in tensors_of(packed).items()}
+        losses_K = label_losses(model, tensors, reduction="none")[0].double().cpu()
+        owner_K = torch.tensor(packed.owner)
+        sums_S = torch.zeros(len(row), dtype=torch.double).index_add_(0, owner_K, losses_K)
+        counts_S = torch.bincount(owner_K, minlength=len(row))
+        return [[float(a), int(b)] for a, b in zip(sums_S, counts_S, strict=True)]
 
     def held_out_curve(self) -> list[tuple[int, list[list[float]]]]:
         log: list[dict[str, Any]] = self.state.log_history
@@ -85,9 +97,15 @@ def label_losses(model: Any, inputs: dict[str, torch.Tensor], *, reduction: str 
 
 
 def collate(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """One row of samples as tensors. `labels` are the targets alone: the trainer counts them."""
+    """One row of samples as tensors. `labels` are the targets alone, and none where the row does not count.
+
+    The trainer counts them under the name that says that they are aligned already: else it leaves the first out.
+    """
     (row,) = rows
-    return tensors_of(pack([(s.input_ids, first_label(s)) for s in row["samples"]]))
+    tensors = tensors_of(pack([(s.input_ids, first_label(s)) for s in row["samples"]]))
+    if not row["counts"]:
+        tensors["labels"] = torch.full_like(tensors["labels"], IGNORED)
+    return {**tensors, "shift_labels": tensors["labels"]}
 
 
 def tensors_of(packed: Packed) -> dict[str, torch.Tensor]:
@@ -102,16 +120,17 @@ def tensors_of(packed: Packed) -> dict[str, torch.Tensor]:
 
 
 class Rows(torch.utils.data.Dataset[dict[str, Any]]):
-    """The run's rows in order. Not a table: samples stay the records they are."""
+    """The run's rows in order, as `deal` made them. Not a table: samples stay the records they are."""
 
-    def __init__(self, rows: Sequence[tuple[Encoded, ...]]) -> None:
+    def __init__(self, rows: Sequence[tuple[tuple[Encoded, ...], bool]]) -> None:
         self.rows = rows
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        return {"samples": self.rows[number]}
+        samples, counts = self.rows[number]
+        return {"samples": samples, "counts": counts}
 
 
 class _Watch(TrainerCallback):
@@ -141,7 +160,10 @@ class _Watch(TrainerCallback):
             self._measure(state)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}", self.run)
+        here = processes()
+        here.wait()  # each writes a part
+        if here.first:
+            mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}", self.run)
 
     def _measure(self, state: Any) -> None:
         assert self.trainer is not None
@@ -164,14 +186,14 @@ def build_trainer(
     *,
     base: Path,
     adapter: Path | None,
-    ordered: Sequence[tuple[Encoded, ...]],
+    ordered: Sequence[tuple[tuple[Encoded, ...], bool]],
     valid: Sequence[tuple[Encoded, ...]],
     checkpoints: Path,
     run: str,
     progress: Progress,
     place: Placement,
 ) -> LabelTrainer:
-    """A trainer over `ordered`: the whole run's rows in the order in which they are used."""
+    """A trainer over `ordered`: the whole run's rows as `deal` made them, at which the processes take turns."""
     torch.manual_seed(config.seed)
     tokenizer = load_tokenizer(base)
     lora = LoraConfig(
@@ -192,7 +214,7 @@ def build_trainer(
             max_grad_norm=config.max_grad_norm,
         ),
         per_device_train_batch_size=1,
-        gradient_accumulation_steps=config.grad_accum,
+        gradient_accumulation_steps=-(-config.grad_accum // processes().size),
         num_train_epochs=1,
         learning_rate=config.learning_rate,
         lr_scheduler_type="cosine",

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -21,7 +21,9 @@ from her.train import engine
 from her.train.batches import plan_rows
 from her.train.checkpoint import fingerprint, last_whole
 from her.train.guard import Collapse, GuardConfig, Health, collapse
+from her.train.processes import led, processes
 from her.train.progress import Progress, silent
+from her.train.samplers import Sampler, check_sampler
 from her.train.sft import PROJECTIONS, save_adapter
 
 
@@ -30,6 +32,7 @@ class PolicyConfig(Record):
 
     steps: int = Field(default=10, gt=0)
     prompts_per_step: int = Field(default=2, gt=0)
+    """Over all processes; a multiple of their number, for a group is written in one."""
     group_size: int = Field(default=4, gt=1)
     max_completion_tokens: int = Field(default=128, gt=0)
     max_prompt_tokens: int = Field(default=1024, gt=0)
@@ -51,6 +54,8 @@ class PolicyConfig(Record):
     """Of a fresh adapter, where none is continued."""
     alpha: int = Field(default=32, gt=0)
     guard: GuardConfig = GuardConfig()
+    sampler: Sampler = Sampler()
+    """Who writes the replies."""
     save_every: int = Field(default=2, gt=0)
     seed: int = 0
 
@@ -105,6 +110,21 @@ class Rollback(Record):
     """Step of the adapter that is the result; 0: the adapter that training began from."""
 
 
+class PolicyJob(Record):
+    """What every process of a run is told."""
+
+    kind: Literal["policy"] = "policy"
+    config: PolicyConfig
+    base: Path
+    adapter: Path | None
+    prompts: tuple[RLPrompt, ...]
+    out: Path
+    run: str
+    """Fingerprint of the run."""
+    resume: Path | None
+    """The checkpoint to go on from."""
+
+
 class PolicyResult(Record):
     """What a run did. `out/peft` and `out/adapter.gguf` hold the adapter, `out/rollouts.jsonl` what was sampled."""
 
@@ -141,64 +161,89 @@ def train_policy(
     `witness` rewards by a judge that the training does not hear; the guard compares (`guard.py`). After a collapse the
     result is the last adapter at which nothing was alarming.
 
-    Goes on from the last whole checkpoint below `out` if settings, prompts and model are the same. A change of the
-    reward cannot be seen from here: use another `out`.
+    Goes on from the last whole checkpoint below `out` if settings, prompts and model are the same, whatever the number
+    of processes was. A change of the reward cannot be seen from here: use another `out`.
     """
     if not prompts:
         raise TrainError(f"no prompts to train {out} on; look at the data stage's rejects")
+    processes().share(config.prompts_per_step, "prompts_per_step")
+    check_sampler(config.sampler)
     started = time.monotonic()
     facts = (config.model_dump(mode="json"), base.name, sha256_file(adapter) if adapter else None)
     run = fingerprint(*facts, *([p.id, [m.model_dump() for m in p.messages]] for p in prompts))
     checkpoints, rollouts = out / "checkpoints", out / "rollouts.jsonl"
     with engine.engine_errors(out), engine.quiet():
-        from her.train.group_trainer import build_trainer, curve_of
+        from her.train.group_trainer import curve_of
         from her.train.reward_bridge import fitting
-        from her.train.way_back import WayBack
 
-        tokenizer = engine.load_tokenizer(base)
-        usable = fitting(prompts, tokenizer, most=config.max_prompt_tokens)
+        usable = len(fitting(prompts, engine.load_tokenizer(base), most=config.max_prompt_tokens))
         if not usable:
             raise TrainError(f"every prompt is longer than {config.max_prompt_tokens} tokens; raise max_prompt_tokens")
-        plan = plan_rows(len(usable), wanted=config.steps * config.prompts_per_step, seed=config.seed)
         checkpoints.mkdir(parents=True, exist_ok=True)
         resume = last_whole(checkpoints, run)
         resumed_from = int(resume.name.removeprefix("checkpoint-")) if resume else None
         keep_rollouts(rollouts, until=resumed_from or 0)
-        place = engine.placement()
-        trainer = build_trainer(
-            config,
-            base=base,
-            adapter=adapter,
-            tokenizer=tokenizer,
-            ordered=[usable[i] for i in plan],
-            reward=reward,
-            witness=witness,
-            rollouts=rollouts,
-            checkpoints=checkpoints,
-            run=run,
-            progress=progress,
-            place=place,
-            targets=PROJECTIONS,
+        job = PolicyJob(
+            config=config, base=base, adapter=adapter, prompts=tuple(prompts), out=out, run=run, resume=resume
         )
-        way_back = WayBack(trainer.model, out / "healthy", fresh=resume is None)
-        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        with led(job):
+            trainer, way_back, state = run_policy(job, reward=reward, witness=witness, progress=progress)
         curve = curve_of(trainer.state)
         found = collapse(curve, config.guard) if config.guard.on_collapse == "roll_back" else None
         result = PolicyResult(
             steps=int(trainer.state.global_step),
-            prompts=len(usable),
-            prompts_too_long=len(prompts) - len(usable),
+            prompts=usable,
+            prompts_too_long=len(prompts) - usable,
             curve=tuple(curve),
             rollback=Rollback(collapse=found, to=way_back.go(before=found.since)) if found else None,
             trainable_parameters=engine.trainable_parameters(trainer.model),
             seconds=time.monotonic() - started,
             resumed_from=resumed_from,
-            device=place.device,
+            device=engine.placement().device,
             peak_memory_mb=engine.peak_memory_mb(),
         )
-        save_adapter(trainer.model, base=base, out=out)
+        save_adapter(trainer.model, base=base, out=out, state=state)
     write_json(out / "training.json", result.model_dump(mode="json"))
     return result
+
+
+def run_policy(
+    job: PolicyJob,
+    *,
+    reward: GroupReward | None = None,
+    witness: GroupReward | None = None,
+    progress: Progress = silent,
+) -> tuple[Any, Any, Any]:
+    """Train, in every process of the run; the first alone has a reward.
+
+    Returns the trainer, its way back, and `engine.whole_state`."""
+    from her.train.group_trainer import build_trainer
+    from her.train.reward_bridge import fitting
+    from her.train.way_back import WayBack
+
+    config = job.config
+    tokenizer = engine.load_tokenizer(job.base)
+    usable = fitting(job.prompts, tokenizer, most=config.max_prompt_tokens)
+    plan = plan_rows(len(usable), wanted=config.steps * config.prompts_per_step, seed=config.seed)
+    trainer = build_trainer(
+        config,
+        base=job.base,
+        adapter=job.adapter,
+        tokenizer=tokenizer,
+        ordered=[usable[i] for i in plan],
+        reward=reward,
+        witness=witness,
+        rollouts=job.out / "rollouts.jsonl",
+        checkpoints=job.out / "checkpoints",
+        run=job.run,
+        progress=progress,
+        place=engine.placement(),
+        targets=PROJECTIONS,
+    )
+    fresh = job.resume is None and processes().first
+    way_back = WayBack(trainer.model, job.out / "healthy", fresh=fresh)
+    trainer.train(resume_from_checkpoint=str(job.resume) if job.resume else None)
+    return trainer, way_back, engine.whole_state(trainer)
 
 
 def keep_rollouts(path: Path, *, until: int) -> None:

@@ -1,9 +1,11 @@
 """RewardBridge: between a trainer's flat batches of token ids and a reward that wants whole groups of texts.
 
-Owns decoding, the check that groups arrive whole, the record of rollouts, and the figures of a step. Knows no engine.
+Owns decoding, the check that groups arrive whole, the record of rollouts, and the figures of a step. Of several
+processes the first alone rewards: it gathers all groups and tells each process the rewards of its own. Knows no engine.
 """
 
 import asyncio
+import json
 import math
 from collections.abc import Sequence
 from itertools import combinations
@@ -19,6 +21,7 @@ from her.reward.group import RewardedReply
 from her.schema import RLPrompt
 from her.store import canonical
 from her.train.policy import GroupReward, PolicyConfig, PolicyStep, Rollout
+from her.train.processes import processes
 
 Usable = tuple[RLPrompt, tuple[int, ...]]
 """A prompt with its token ids, exactly as at inference."""
@@ -37,7 +40,7 @@ class RewardBridge:
 
     def __init__(
         self,
-        reward: GroupReward,
+        reward: GroupReward | None,
         usable: Sequence[Usable],
         tokenizer: Any,
         *,
@@ -56,15 +59,26 @@ class RewardBridge:
     async def __call__(
         self, *, completion_ids: list[list[int]], number: list[int], trainer_state: Any, **rest: Any
     ) -> list[float | None]:
-        size = self.config.group_size
+        here, size = processes(), self.config.group_size
         if len(number) % size or any(len(set(number[i : i + size])) != 1 for i in range(0, len(number), size)):
             raise TrainError(f"a reward call is not made of whole groups of {size}; keep whole groups on one device")
+        parts = [json.loads(text) for text in here.gather(json.dumps([number, completion_ids]))]
+        rewards: list[float | None] = []
+        if here.first:
+            numbers, ids = ([x for part in parts for x in part[i]] for i in (0, 1))
+            rewards = await self._score(ids, numbers, step=int(trainer_state.global_step) + 1)
+        rewards = json.loads(here.tell(json.dumps(rewards)))
+        before = sum(len(part[0]) for part in parts[: here.rank])
+        return rewards[before : before + len(number)]
+
+    async def _score(self, completion_ids: list[list[int]], number: list[int], *, step: int) -> list[float | None]:
+        """Rewards of whole groups."""
+        size = self.config.group_size
         starts = range(0, len(number), size)
         groups = [completion_ids[i : i + size] for i in starts]
         replies = await asyncio.gather(
             *(self._group(self.usable[number[i]][0], g) for i, g in zip(starts, groups, strict=True))
         )
-        step = int(trainer_state.global_step) + 1
         every = self.config.guard.witness_every
         if self.witness is not None and every and step % every == 0:
             heard = [
@@ -87,6 +101,7 @@ class RewardBridge:
         return [r.reward for rewarded in replies for r in rewarded]
 
     async def _group(self, prompt: RLPrompt, group: list[list[int]]) -> Sequence[RewardedReply]:
+        assert self.reward is not None  # where nothing is scored, there is none
         texts, finishes = zip(*(self.text_of(ids) for ids in group), strict=True)
         rewarded = await self.reward(prompt, list(texts), list(finishes))
         if len(rewarded) != len(group):

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -21,9 +21,10 @@ from her.schema import Record
 from her.stats import Estimate, clustered_ratio
 from her.store import sha256_file, write_json
 from her.train import engine
-from her.train.batches import plan_rows
+from her.train.batches import deal, plan_rows
 from her.train.checkpoint import fingerprint, last_whole, replace_folder
 from her.train.packing import families
+from her.train.processes import led, processes
 from her.train.progress import Progress, silent
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -48,7 +49,8 @@ class SFTConfig(Record):
     row_tokens: int = Field(default=1800, gt=0)
     """Tokens per forward pass, about: what memory is spent on (5.8 GB in all for 1,700 tokens of a 135M model)."""
     grad_accum: int = Field(default=1, gt=0)
-    """Forward passes per optimiser step. One: with few samples, more steps teach a format sooner than calmer ones."""
+    """Forward passes per optimiser step, over all processes. One: with few samples, more steps teach a format sooner
+    than calmer ones."""
     top_layers: int | None = Field(default=None, gt=0)
     """Adapt only so many of the last layers: less is computed backwards. None adapts all."""
     max_tokens: int = Field(default=1024, gt=0)
@@ -132,6 +134,22 @@ class SFTResult(Record):
         return self.held_out[-1].loss if self.held_out else None
 
 
+class SFTJob(Record):
+    """What every process of a run is told."""
+
+    kind: Literal["sft"] = "sft"
+    config: SFTConfig
+    base: Path
+    adapter: Path | None
+    train: tuple[Encoded, ...]
+    valid: tuple[Encoded, ...]
+    out: Path
+    run: str
+    """Fingerprint of the run."""
+    resume: Path | None
+    """The checkpoint to go on from."""
+
+
 def rows_of(config: SFTConfig, samples: Sequence[Encoded]) -> list[tuple[Encoded, ...]]:
     """Samples that share a forward pass."""
     sequences = [(s.input_ids, first_label(s)) for s in samples]
@@ -165,8 +183,8 @@ def train_sft(
 ) -> SFTResult:
     """Train an adapter on `base` (a Hugging Face folder) and write it to `out`.
 
-    Goes on from the last whole checkpoint below `out` if settings, samples and model are the same; `adapter` (a PEFT
-    folder) is continued rather than a fresh one.
+    Goes on from the last whole checkpoint below `out` if settings, samples and model are the same, whatever the number
+    of processes was; `adapter` (a PEFT folder) is continued rather than a fresh one.
     """
     _refuse_bad_samples(config, [*train, *valid])
     if not train:
@@ -174,30 +192,24 @@ def train_sft(
     started = time.monotonic()
     facts = (config.model_dump(mode="json"), base.name, sha256_file(adapter) if adapter else None)
     run = fingerprint(*facts, *([s.sample_id, s.input_ids, s.labels] for s in (*train, *valid)))
-    rows = rows_of(config, train)
-    steps = steps_of(config, len(rows))
-    ordered = [rows[i] for i in plan_rows(len(rows), wanted=steps * config.grad_accum, seed=config.seed)]
     checkpoints = out / "checkpoints"
     with engine.engine_errors(out), engine.quiet():
-        from her.train.label_trainer import build_trainer
-
         checkpoints.mkdir(parents=True, exist_ok=True)
         resume = last_whole(checkpoints, run)
-        place = engine.placement()
-        trainer = build_trainer(
-            config,
+        job = SFTJob(
+            config=config,
             base=base,
             adapter=adapter,
-            ordered=ordered,
-            valid=rows_of(config, valid),
-            checkpoints=checkpoints,
+            train=tuple(train),
+            valid=tuple(valid),
+            out=out,
             run=run,
-            progress=progress,
-            place=place,
+            resume=resume,
         )
-        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        with led(job):
+            trainer, state = run_sft(job, progress=progress)
         held_out = _held_out(trainer.held_out_curve())
-        seen = [s for row in ordered for s in row]
+        seen = [s for row in ordered_rows(job) for s in row]
         result = SFTResult(
             steps=int(trainer.state.global_step),
             train_samples=len(train),
@@ -210,22 +222,51 @@ def train_sft(
             held_out=held_out,
             seconds=time.monotonic() - started,
             resumed_from=int(resume.name.removeprefix("checkpoint-")) if resume else None,
-            device=place.device,
+            device=engine.placement().device,
             peak_memory_mb=engine.peak_memory_mb(),
         )
-        save_adapter(trainer.model, base=base, out=out)
+        save_adapter(trainer.model, base=base, out=out, state=state)
     write_json(out / "training.json", result.model_dump(mode="json"))
     return result
 
 
-def save_adapter(model: Any, *, base: Path, out: Path) -> None:
-    """Write `out/peft` and, for architectures that llama.cpp can adapt, `out/adapter.gguf`."""
+def ordered_rows(job: SFTJob) -> list[tuple[Encoded, ...]]:
+    """The whole run's rows in the order in which they are used."""
+    rows = rows_of(job.config, job.train)
+    wanted = steps_of(job.config, len(rows)) * job.config.grad_accum
+    return [rows[i] for i in plan_rows(len(rows), wanted=wanted, seed=job.config.seed)]
+
+
+def run_sft(job: SFTJob, *, progress: Progress = silent) -> tuple[Any, Any]:
+    """Train, in every process of the run. Returns the trainer and `engine.whole_state`."""
+    from her.train.label_trainer import build_trainer
+
+    trainer = build_trainer(
+        job.config,
+        base=job.base,
+        adapter=job.adapter,
+        ordered=deal(ordered_rows(job), per_step=job.config.grad_accum, processes=processes().size),
+        valid=rows_of(job.config, job.valid),
+        checkpoints=job.out / "checkpoints",
+        run=job.run,
+        progress=progress,
+        place=engine.placement(),
+    )
+    trainer.train(resume_from_checkpoint=str(job.resume) if job.resume else None)
+    return trainer, engine.whole_state(trainer)
+
+
+def save_adapter(model: Any, *, base: Path, out: Path, state: Any = None) -> None:
+    """Write `out/peft` and, for architectures that llama.cpp can adapt, `out/adapter.gguf`.
+
+    `state` is what `engine.whole_state` gave; None where the model itself is whole.
+    """
     from her.train.adapter_gguf import export_adapter, exportable
 
     work = Path(tempfile.mkdtemp(dir=out, prefix=".peft-"))
     work.chmod(0o755)
     try:
-        model.save_pretrained(work)
+        model.save_pretrained(work, state_dict=state)
         # The base's path says where it lay on this machine, which is nobody's business later.
         config_file = work / "adapter_config.json"
         config = json.loads(config_file.read_text(encoding="utf-8"))
