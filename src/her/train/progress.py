@@ -5,7 +5,7 @@ from typing import Literal
 
 from her.schema import Record
 
-Stage = Literal["sft", "policy"]
+Stage = Literal["sft", "judge", "policy"]
 
 
 class TrainStep(Record):
