@@ -8,6 +8,7 @@ from her import __version__
 from her.cli import data, export, models, reward, synth
 from her.cli import eval as exams
 from her.cli.chat import chat
+from her.cli.export_model import model as export_model
 from her.cli.parse import parse
 from her.cli.run import run
 from her.cli.serve import serve
@@ -42,6 +43,7 @@ app.command()(chat)
 app.command()(serve)
 app.add_typer(synth.app, name="synth")
 app.add_typer(data.app, name="data")
+export.app.command("model")(export_model)
 app.add_typer(export.app, name="export")
 app.add_typer(models.app, name="models")
 app.add_typer(reward.app, name="reward")
