@@ -12,6 +12,7 @@ import typer
 from her.cli import pairs as pairs_command
 from her.cli import principles
 from her.cli.reward_serve import serve
+from her.cli.train_judge import train
 
 if TYPE_CHECKING:
     from her.llm.ledger import Ledger
@@ -24,6 +25,7 @@ app = typer.Typer(no_args_is_help=True, help="Principles, pairs, judges and what
 app.add_typer(principles.app, name="principles")
 app.add_typer(pairs_command.app, name="pairs")
 app.command()(serve)
+app.command()(train)
 
 Judges = Annotated[
     list[str],
