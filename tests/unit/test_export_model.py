@@ -10,7 +10,7 @@ from tiny_policy import make_policy
 from typer.testing import CliRunner
 
 from her.cli.model_card import card_text
-from her.errors import TrainError
+from her.errors import StoreError, TrainError
 from her.evals.run_report import About, RunReport, SFTSection
 from her.llm import TrainedCard, load_trained, save_card
 from her.stats import Estimate
@@ -214,6 +214,12 @@ def test_the_card_copies_what_was_measured_and_tells_no_path(run: tuple[Path, Pa
     assert "Nothing: the run that made this model did not come to its exam." in bare
     assert "license: apache-2.0" in bare
     assert "model.gguf" not in bare
+    (run[1] / "elsewhere.json").write_text((run[1] / "report.json").read_text().replace('"stages"', '"steps"'))
+    (run[1] / "report.json").rename(run[1] / "kept.json")
+    (run[1] / "elsewhere.json").rename(run[1] / "report.json")
+    with pytest.raises(StoreError, match="of another version"):
+        card_text(trained, licence="Apache-2.0", gguf=False)
+    (run[1] / "kept.json").rename(run[1] / "report.json")
 
 
 def test_a_foreign_folder_is_not_written_over_and_an_export_is_replaced(

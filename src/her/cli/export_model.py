@@ -28,11 +28,11 @@ def model(
         raise StoreError(f"{trained.folder} holds no PEFT adapter, so there is nothing to merge; train it again")
     if out.exists() and not (out / PARSER).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise StoreError(f"{out} is there and not an exported model; name another --out")
-    base = weights(trained.card.base)
-    merge(base, peft, out)
+    card = card_text(trained, licence=describe(trained.card.base).licence, gguf=gguf)
+    merge(weights(trained.card.base), peft, out)
     if gguf:
         write_gguf(out, out / "model.gguf")
-    write_text(out / "README.md", card_text(trained, licence=describe(trained.card.base).licence, gguf=gguf))
+    write_text(out / "README.md", card)
     parser = (resources.files("her.serve") / "vllm_plugin.py").read_text(encoding="utf-8")
     write_text(out / PARSER, parser)
     for path in sorted(p for p in out.iterdir() if p.is_file()):

@@ -6,6 +6,9 @@ Every number is copied from the run's own report with its n and interval. What w
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from her.errors import StoreError
 from her.evals.run_report import RunReport
 from her.llm import Trained
 from her.stats import Estimate
@@ -25,7 +28,10 @@ def card_text(trained: Trained, *, licence: str, gguf: bool) -> str:
 def _report(folder: Path) -> RunReport | None:
     """The report of the run that a model's folder is in; None where it did not come so far."""
     found = folder.parents[1] / "report.json" if len(folder.parents) > 1 else folder / "report.json"
-    return RunReport.model_validate(read_json(found)) if found.is_file() else None
+    try:
+        return RunReport.model_validate(read_json(found)) if found.is_file() else None
+    except ValidationError as e:
+        raise StoreError(f"{found} is of another version of her; run the same recipe again: it writes a new one") from e
 
 
 def _front(trained: Trained, licence: str) -> Iterator[str]:
