@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 
-from her.errors import ReplyError
+from her.errors import DeadLetterError, ReplyError
 from her.llm.model import ChatModel, Reply, Request
 from her.renderers.judging import Rule, render_verdict
 from her.reward.asking import answer_schema, question, read_answer
@@ -93,6 +93,8 @@ class GenerativeJudge:
         )
         try:
             reply = await self._model.reply(request)
+        except DeadLetterError as e:
+            return Unparsed(reason=e.reason)
         except ReplyError:
             # An endpoint that is down stops the run; one that answered nonsense once costs one verdict.
             return Unparsed(reason="no_reply")

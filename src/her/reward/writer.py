@@ -7,7 +7,7 @@ of the ledger, in whatever order and however often its replies are compared.
 import asyncio
 from collections.abc import Sequence
 
-from her.errors import ReplyError
+from her.errors import DeadLetterError, ReplyError
 from her.llm.model import ChatModel, Request
 from her.renderers.rules import WrittenRule, read_rules, rules_messages, rules_schema
 from her.reward.brief import Brief
@@ -54,6 +54,9 @@ class RuleWriter:
             try:
                 async with gate:
                     reply = await self._model.reply(request)
+            except DeadLetterError as e:
+                written = Unparsed(reason=f"rules.{e.reason}")
+                continue
             except ReplyError:
                 continue
             if reply.finish_reason != "stop":

@@ -16,6 +16,7 @@ from her.schema import Preference, PrincipleFinding, Record, Split
 from her.store import sha256_text
 
 Shape = Literal["mixed", "one_sided"]
+Left = Literal["duplicate_id", "equal_sides", "tie", "no_findings"]
 
 
 class Balance(Record):
@@ -53,7 +54,7 @@ def balance(
     for pair in pairs:
         shape = _shape(pair, findings, rule=rule, seen=seen)
         seen.add(pair.comparison.id)
-        if shape not in ("mixed", "one_sided"):
+        if shape != "mixed" and shape != "one_sided":
             left[shape] += 1
             continue
         split = splitter.split(pair.comparison.scene, pair.comparison.scene.id)
@@ -90,7 +91,7 @@ def shape_of(findings: Sequence[PrincipleFinding]) -> Shape | None:
     return "mixed" if len(sides) == 2 else "one_sided" if sides else None
 
 
-def _shape(pair: Preference, findings: Findings, *, rule: Balance, seen: set[str]) -> str:
+def _shape(pair: Preference, findings: Findings, *, rule: Balance, seen: set[str]) -> Shape | Left:
     """The pair's shape, or why it is left out."""
     ident = pair.comparison.id
     if ident in seen:
