@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from reward_cases import comparison, turn
 
+from her.cli.recipe import JudgeSettings
 from her.errors import VerdictError
 from her.llm import Ledger, LedgerModel
 from her.llm.scripted import ScriptedModel, ScriptedReply
@@ -138,6 +139,7 @@ rules = st.builds(
 )
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.lists(rules, min_size=1, max_size=3, unique_by=lambda r: r.name.casefold()))
 def test_written_rules_are_read_as_they_were(found: list[WrittenRule]) -> None:
     assert read_rules(render_rules(found), most=5) == tuple(found)
@@ -193,3 +195,12 @@ def test_an_independent_judge_can_be_asked_for_a_label() -> None:
     case: Comparison = comparison(GOOD, BAD)
     assert asyncio.run(judge.judge([case])) == [Decided(winner="tie")]
     assert [r.max_tokens for r in model.requests] == [500, 1, 1]
+
+
+def test_a_recipe_names_the_mode() -> None:
+    assert JudgeSettings().own.mode == "independent"
+    assert JudgeSettings(mode="coupled").own.mode == "coupled"
+    assert JudgeSettings(pack="mine.toml").own.mode == "pack"
+    assert JudgeSettings().brief.mode == "pack", "what is trained in a run is asked for a label, as before"
+    with pytest.raises(ValidationError, match="goes by no pack"):
+        JudgeSettings(mode="independent", pack="mine.toml")

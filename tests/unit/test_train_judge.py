@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from judge_lessons import COUPLED, pairs
 from tiny_policy import make_policy
@@ -44,6 +44,7 @@ Mark = tuple[str | None, bool]
 marks = st.lists(st.sampled_from([(None, True), (None, False), ("no_json", False)]), min_size=1, max_size=6)
 
 
+@settings(deadline=None, derandomize=True)
 @given(marks, marks)
 def test_a_reward_needs_both_orders(
     first: list[tuple[str | None, bool]], second: list[tuple[str | None, bool]]

@@ -7,13 +7,13 @@ no heavy library.
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from her.config import load_toml
 from her.data import Splitter
 from her.evals.exam import ExamConfig
 from her.reward import Brief, GateConfig, GroupConfig
-from her.reward.brief import SMALL
+from her.reward.brief import SMALL, Mode
 from her.reward.novelty import NoveltyConfig
 from her.schema import HistoryPolicy, Record
 from her.synthesis.gain_case import GainConfig
@@ -78,8 +78,22 @@ class JudgeSettings(Record):
     """Share of the pairs that are not for the test by which the rewarding judge is chosen."""
     test: float = Field(default=0.3, gt=0, lt=1)
     """Share of the pairs that are looked at once, for the report; only where none is of a held-out scene."""
+    mode: Mode | None = None
+    """Where the principles of an `openai:` judge come from. None: the pack where one is named, else its own, written
+    independent of the replies. A judge that is trained in a run is asked for one label and writes none."""
     pack: str | None = None
     """A principle pack in TOML; None: the shipped one."""
+
+    @model_validator(mode="after")
+    def _pack_is_used(self) -> "JudgeSettings":
+        if self.pack is not None and self.mode in ("coupled", "independent"):
+            raise ValueError(f"mode {self.mode!r} goes by no pack; leave one of them out")
+        return self
+
+    @property
+    def own(self) -> Brief:
+        """What an `openai:` judge is shown."""
+        return Brief(mode=self.mode or ("independent" if self.pack is None else "pack"))
 
 
 class Recipe(Record):

@@ -188,7 +188,8 @@ def open_kind(loop: Loop, kind: str, *, folder: Path, stage: str = "judge") -> J
     if kind == CONTROL:
         return LengthJudge("reply")
     if kind == "asked":
-        return GenerativeJudge(open_model(name, ledger=loop.ledger, stage=stage), pack(loop))
+        asked = open_model(name, ledger=loop.ledger, stage=stage)
+        return GenerativeJudge(asked, pack(loop), brief=loop.recipe.judge.own)
     scorer = _scorer(loop, f"run:{folder / 'model'}" if kind == "trained" else name, stage=stage)
     if kind == "blend":
         return BlendJudge(load_blend(folder / "blend.json"), scorer=scorer)
