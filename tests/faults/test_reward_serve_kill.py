@@ -54,7 +54,7 @@ def served(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx2.Clien
     verdict = json.dumps({"findings": [], "better_response": "cand_1"})
     script.write_text("".join(json.dumps({"text": verdict}) + "\n" for _ in range(20)))
     command = [sys.executable, "-c", "from her.cli import main; main()", "reward", "serve", "--port", str(port)]
-    command += ["--judge", f"scripted:{script}", "--out", str(folder), "--no-system-thinking", "--deadline", "5"]
+    command += ["--judge", f"pack:scripted:{script}", "--out", str(folder), "--no-system-thinking", "--deadline", "5"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stderr is not None
     try:

@@ -30,10 +30,15 @@ app.command()(train)
 Judges = Annotated[
     list[str],
     typer.Option(
-        "--judge", help="MODEL, label:MODEL, pmi:MODEL, blend:FILE or control:longer-reply; repeat it to compare."
+        "--judge",
+        help="MODEL; independent:, coupled: or pack:MODEL; label:MODEL, pmi:MODEL, blend:FILE or control:longer-reply; "
+        "repeat it to compare.",
     ),
 ]
-PackFile = Annotated[Path | None, typer.Option(help="A principle pack; without one, the shipped pack.")]
+PackFile = Annotated[
+    Path | None,
+    typer.Option(help="A principle pack; without one, a judge with room to read writes its own principles."),
+]
 LedgerFile = Annotated[
     Path | None, typer.Option(help="Keep what models answer here; the same pairs asked again cost nothing.")
 ]

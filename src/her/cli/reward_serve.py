@@ -10,8 +10,10 @@ from her.errors import ConfigError
 
 
 def serve(
-    judge: Annotated[str, typer.Option(help="MODEL, label:MODEL, pmi:MODEL or blend:FILE.")],
-    pack: Annotated[Path | None, typer.Option(help="A principle pack; without one, the shipped pack.")] = None,
+    judge: Annotated[str, typer.Option(help="MODEL, MODE:MODEL, label:MODEL, pmi:MODEL or blend:FILE.")],
+    pack: Annotated[
+        Path | None, typer.Option(help="A principle pack; without one, the judge writes its own principles.")
+    ] = None,
     schedule: Annotated[
         str, typer.Option(help="circulant:K, anchor, anchor:2, round_robin or knockout.")
     ] = "circulant:2",
@@ -44,7 +46,9 @@ def serve(
     settings = ServeSettings(host=host, port=port, api_key=_key(api_key_env), max_body_bytes=32 << 20)
     socket = listen(settings)
     with Ledger(out / "ledger.sqlite") as ledger:
-        opened = open_judge(judge, load_pack(pack), ledger=ledger, stage="reward", swap_average=False)
+        opened = open_judge(
+            judge, None if pack is None else load_pack(pack), ledger=ledger, stage="reward", swap_average=False
+        )
         gates = GateConfig(system_thinking=system_thinking, min_words=min_words, max_words=max_words)
         cohorts = Cohorts(GroupReward(opened, gates=gates, config=config), deadline_s=deadline)
         scoring = Scoring(cohorts, judge=opened.name, ledger=ledger, stage="reward")
