@@ -117,6 +117,23 @@ def test_prompts_ask_for_the_answer_alone_or_step_by_step() -> None:
     assert "A. " in alone.messages[0].content
 
 
+def test_held_to_json_a_model_that_only_chooses_is_read() -> None:
+    """What a small model writes freely, a letter beside another choice's text, is no answer; held to JSON it is one."""
+    held = settled(HITOM, options={"form": "json"})
+    model = answering(lambda i: json.dumps({"answer": i.gold}))
+    _, summary = examined(HITOM, model, settings=held)
+    assert value(summary, "accuracy") == (1.0, 60, 0)
+    assert all('{"answer": "LETTER"}' in r.messages[0].content for r in model.requests)
+    schemas = [json.loads(r.json_schema or "null") for r in model.requests]
+    assert {len(s["properties"]["answer"]["enum"]) for s in schemas} == {15}
+    _, summary = examined(HITOM, answering(lambda i: tagged(i.gold)), settings=held)
+    assert value(summary, "accuracy") == (1.0, 60, 0)  # an engine that cannot hold a reply is read as ever
+    plain = answering(lambda i: f"{i.gold}. {i.options[wrong(i)]}")
+    _, summary = examined(HITOM, plain)
+    assert value(summary, "accuracy") == (None, 0, 60)
+    assert {r.json_schema for r in plain.requests} == {None}
+
+
 def test_the_mini_set_is_what_the_program_makes() -> None:
     assert tuple(read_jsonl(mini_set(HITOM.card), HiToMRow)) == rows(seed=1, samples=2)
 

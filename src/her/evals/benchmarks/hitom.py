@@ -9,13 +9,14 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from her.evals.benchmarks.answer import Answered, read_option, spoken
+from her.evals.benchmarks.answer import Answered, Unread, spoken
 from her.evals.benchmarks.asked import Lost, Response, ask_once
 from her.evals.benchmarks.benchmark import Benchmark
 from her.evals.benchmarks.card import Card, Difference, Option, Profile, Source
 from her.evals.benchmarks.cast import Cast
 from her.evals.benchmarks.data import data_used, keys_of_first, read_records
 from her.evals.benchmarks.figure import Figure, mean_figure, mean_figures
+from her.evals.benchmarks.held_answer import read_held, schema_of
 from her.evals.benchmarks.item import Exam, Item, Refused
 from her.evals.benchmarks.mark import Control, ItemScore, Mark, Scored, Unscored
 from her.evals.benchmarks.play import Judged, Play
@@ -122,6 +123,13 @@ class HiToM(Benchmark[HiToMQuestion]):
                 meaning="ask for the answer alone, or for thinking step by step",
             ),
             Option(
+                name="form",
+                choices=("tagged", "json"),
+                default="tagged",
+                meaning="ask for an <answer> tag, or hold the reply to JSON where the engine can: for models too small "
+                "to keep a format",
+            ),
+            Option(
                 name="max_tokens",
                 choices=(),
                 default="auto",
@@ -159,12 +167,14 @@ class HiToM(Benchmark[HiToMQuestion]):
             story=item.story,
             question=item.question,
             choices="\n".join(f"{letter}. {text}" for letter, text in item.options.items()),
+            form=wording(f"hitom_{settings.options['form']}"),
         )
         request = Request(
             messages=(Message(role="user", content=prompt),),
             max_tokens=(1024 if cot else 128) if longest == "auto" else int(longest),
             temperature=0.0,
             seed=settings.seed_of(item.id, repeat),
+            json_schema=schema_of(_letters(item)) if settings.options["form"] == "json" else None,
         )
         asked = await ask_once(cast.player, request, key="answer", role="player")
         return Play(item_id=item.id, repeat=repeat, asked=(asked,), lines=(), counts={})
@@ -174,7 +184,7 @@ class HiToM(Benchmark[HiToMQuestion]):
         returned = play.reply("answer").returned
         if settings.profile == "upstream":
             return (Scored(metric=ACCURACY, value=float(_first_tag(returned) == item.gold), judge=None),)
-        read = read_option(returned, item.options)
+        read = _read(item, returned)
         if not isinstance(read, Answered):
             return (Unscored(metric=ACCURACY, reason=read.reason, judge=None),)
         return (Scored(metric=ACCURACY, value=float(read.option == item.gold), judge=None),)
@@ -185,7 +195,7 @@ class HiToM(Benchmark[HiToMQuestion]):
 
     def answers(self, item: HiToMQuestion, play: Play, settings: Settings) -> tuple[str | None, str | None]:
         """The letter read, and the right one."""
-        read = read_option(play.reply("answer").returned, item.options)
+        read = _read(item, play.reply("answer").returned)
         return (read.option if isinstance(read, Answered) else None), item.gold
 
     def derived(self, scores: Sequence[ItemScore], settings: Settings) -> tuple[ItemScore, ...]:
@@ -228,6 +238,14 @@ def _joint(scores: Sequence[ItemScore | None]) -> Mark:
     if unread := next((m for m in marks if isinstance(m, Unscored)), None):
         return Unscored(metric=JOINT, reason=unread.reason, judge=None)
     return Scored(metric=JOINT, value=1.0, judge=None)
+
+
+def _letters(item: HiToMQuestion) -> dict[str, str]:
+    return {letter: letter for letter in item.options}
+
+
+def _read(item: HiToMQuestion, returned: Response | Lost) -> Answered | Unread:
+    return read_held(returned, _letters(item), item.options)
 
 
 def _first_tag(returned: Response | Lost) -> str | None:
