@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from her.errors import InputError, VerdictError
 from her.renderers import render_turn
 from her.renderers.overlap import words
+from her.reward.brief import Brief
 from her.reward.pack import Pack, load_pack
 from her.reward.pack_text import difference, pack_toml, warnings
 from her.schema import DIMENSIONS, Principle
@@ -106,14 +107,36 @@ def test_a_broken_pack_is_refused_with_file_entry_and_reason(tmp_path: Path, tex
     assert says in str(error.value)
 
 
-def test_subset_takes_vetoes_first_and_spreads_over_dimensions() -> None:
+@pytest.mark.parametrize("most", [1, 2, 6, 12, 24, 25, 30])
+def test_a_subset_mixes_polarities_and_dimensions(most: int) -> None:
     pack = load_pack()
-    few = pack.subset(6)
-    assert len(few) == 6
-    assert all(p.polarity == "negative" for p in few)
-    assert len({p.dimension for p in few}) == 6
-    assert pack.subset(None) == pack.principles == Pack.model_validate(pack.model_dump()).subset(999)
+    few = pack.subset(most)
+    assert len(set(few)) == most
+    assert few == Pack.model_validate(pack.model_dump()).subset(most)
+    vetoes = sum(p.polarity == "negative" for p in few)
+    assert abs(2 * vetoes - most) <= 1
+    heard = Counter(p.dimension for p in few)
+    assert max(heard.values()) - min(heard[d] for d in DIMENSIONS) <= 1
+    if most >= 24:
+        assert {(p.dimension, p.polarity) for p in few} == {
+            (d, s) for d in DIMENSIONS for s in ("negative", "positive")
+        }
+
+
+def test_a_subset_without_limit_is_the_pack_and_one_polarity_does_for_both() -> None:
+    pack = load_pack()
+    assert pack.subset(None) == pack.principles == pack.subset(999)
     assert pack.subset(0) == ()
+    sides = tuple(p for p in pack.principles if p.polarity == "positive")
+    assert len(Pack(name="p", version="1", principles=sides).subset(7)) == 7
+
+
+def test_where_no_history_is_shown_no_rule_asks_for_one() -> None:
+    pack = load_pack()
+    alone = tuple(p for p in pack.principles if p.level == "sentence")
+    assert Brief(max_turns=0).principles(pack) == alone
+    assert {p.level for p in Brief(max_turns=0, max_principles=10).principles(pack)} == {"sentence"}
+    assert "session" in {p.level for p in Brief(max_turns=1, max_principles=10).principles(pack)}
 
 
 _TEXT = st.text(

@@ -54,8 +54,9 @@ class Brief(Record):
         return bound or WRITTEN
 
     def principles(self, pack: Pack) -> tuple[Principle, ...]:
-        """The pack's principles listed in the prompt. All of the pack may be named in a verdict."""
-        return pack.subset(self.max_principles)
+        """The pack's principles listed in the prompt; none that needs a history where none is shown. All of the pack
+        may be named in a verdict."""
+        return pack.subset(self.max_principles, sessions=self.max_turns != 0)
 
     def comparison(self, whole: Comparison) -> Comparison:
         """The same question within the limits. The candidates are never cut."""

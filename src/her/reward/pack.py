@@ -5,6 +5,7 @@ judges or prompts. The shipped pack is our own writing; HER publishes its twelve
 """
 
 import tomllib
+from collections import Counter
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -49,23 +50,32 @@ class Pack(Record):
                 return principle
         raise KeyError(name)
 
-    def subset(self, most: int | None) -> tuple[Principle, ...]:
-        """At most `most` principles: vetoes before qualities, and each polarity spread over the dimensions.
+    def subset(self, most: int | None, *, sessions: bool = True) -> tuple[Principle, ...]:
+        """At most `most` principles: vetoes and qualities by turns, spread over the dimensions. Without `sessions`
+        those are left out that need a history to be judged by.
 
         A pure function of the pack. It must not look at the pair: a list chosen after seeing both replies is a hint,
         and the judge's prompt in training would differ from its prompt in use.
         """
-        if most is None or most >= len(self.principles):
-            return self.principles
+        left = [p for p in self.principles if sessions or p.level != "session"]
+        if most is None or most >= len(left):
+            return tuple(left)
         order: list[Principle] = []
-        for polarity in ("negative", "positive"):
-            left = [p for p in self.principles if p.polarity == polarity]
-            while left:
-                for dimension in DIMENSIONS:
-                    if first := next((p for p in left if p.dimension == dimension), None):
-                        order.append(first)
-                        left.remove(first)
-        return tuple(order[:most])
+        heard, heard_so = Counter[str](), Counter[tuple[str, str]]()
+        while len(order) < most:
+            polarity = "positive" if len(order) % 2 else "negative"
+            sides = [p for p in left if p.polarity == polarity] or left
+            # The dimension heard least comes next; of several, one that has not spoken with this polarity.
+            first = min(sides, key=lambda p: (heard[p.dimension], heard_so[p.polarity, p.dimension], _rank(p)))
+            heard[first.dimension] += 1
+            heard_so[first.polarity, first.dimension] += 1
+            left.remove(first)
+            order.append(first)
+        return tuple(order)
+
+
+def _rank(principle: Principle) -> int:
+    return DIMENSIONS.index(principle.dimension)
 
 
 def load_pack(path: Path | None = None) -> Pack:
