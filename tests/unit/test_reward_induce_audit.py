@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,14 +12,16 @@ from typer.testing import CliRunner
 
 from her.cli.principles import app
 from her.errors import InputError, VerdictError
+from her.reward.attacks import attack_pairs
 from her.reward.induction.account import Account, beside, check_out
-from her.reward.induction.audit import Audit, Planted, audit
+from her.reward.induction.audit import Audit, Planted, audit, few_of_each
 from her.reward.pack import Pack, load_pack
 from her.reward.pack_text import pack_toml
 from her.schema import Comparison, Decided, Preference, PrincipleFinding, Scene, Unparsed, Verdict, Winner
 from her.stats import share
 from her.store import write_jsonl
 
+FAMILY_NAMES = {family for family, _ in attack_pairs()}
 INDUCED = Pack(name="mine", version="1", principles=load_pack().principles[:2])
 
 
@@ -89,6 +92,15 @@ def test_an_audit_by_hand() -> None:
     ]
 
 
+def test_the_shipped_hacks_are_drawn_alike_from_every_family() -> None:
+    known = [Planted(family=family, pair=pair) for family, pair in attack_pairs()]
+    few = few_of_each(known, 2, seed=0)
+    assert Counter(p.family for p in few) == dict.fromkeys(FAMILY_NAMES, 2)
+    assert few == few_of_each(known, 2, seed=0) != few_of_each(known, 2, seed=1)
+    assert few_of_each(known, 0, seed=0) == []
+    assert few_of_each(known, 999, seed=0) == known
+
+
 def test_what_cannot_be_known_is_no_number() -> None:
     one = Pack(name="mine", version="1", principles=INDUCED.principles[:1])
     found = _audit([_pair("p1")], pack=one)
@@ -154,6 +166,18 @@ def test_the_command_writes_a_pack_a_person_may_edit_and_its_audit(tmp_path: Pat
     out.write_text(out.read_text().replace("Empty Reply", "Says Nothing"))
     with pytest.raises(InputError, match="was edited"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+def test_where_no_pack_came_of_it_the_refusals_are_kept(tmp_path: Path) -> None:
+    pairs, out, script = tmp_path / "pairs.jsonl", tmp_path / "pack.toml", tmp_path / "teacher"
+    write_jsonl(pairs, [_pair(f"p{i}", scene=f"s{i % 4}") for i in range(8)])
+    script.write_text(json.dumps({"text": "Be witty."}) + "\n")
+    arguments = ["induce", str(pairs), "--out", str(out), "--teacher", f"scripted:{script}", "--pairs", "3"]
+    with pytest.raises(VerdictError, match=r"3 propose\.not_json.*pack\.failed\.jsonl"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+    rejects = [json.loads(line) for line in beside(out, "failed.jsonl").read_text().splitlines()]
+    assert [(r["step"], r["reason"]) for r in rejects] == [("propose", "not_json")] * 3
+    assert not out.exists()
 
 
 def test_a_place_that_cannot_take_the_pack_is_refused_first(tmp_path: Path) -> None:

@@ -27,9 +27,12 @@ def induce(
     hacks: Annotated[
         Path | None,
         typer.Option(
-            help="Planted hacks for the audit: JSONL, a line is {family, pair}; its winner is the honest reply."
+            help="Planted hacks, not the shipped ones: JSONL, a line is {family, pair}; its winner is the honest reply."
         ),
     ] = None,
+    hacks_each: Annotated[
+        int, typer.Option(min=0, help="At most so many planted hacks of each family in the audit; 0 for none.")
+    ] = 2,
     seed: Annotated[int, typer.Option(help="Seed of the parts, the sampling and the choice.")] = 0,
 ) -> None:
     """Propose a rule for each pair, test it, keep the few that span the rest, and audit them.
@@ -38,12 +41,14 @@ def induce(
     """
     from rich.console import Console
 
+    from her.errors import VerdictError
     from her.llm import Ledger, describe, open_models
+    from her.reward.attacks import attack_pairs
     from her.reward.brief import Brief
     from her.reward.generative import GenerativeJudge
     from her.reward.induction import account
-    from her.reward.induction.audit import Planted, audit
-    from her.reward.induction.induce import SelectConfig, spread
+    from her.reward.induction.audit import Planted, audit, few_of_each
+    from her.reward.induction.induce import NoPrincipleError, SelectConfig, spread
     from her.reward.induction.induce import induce as make
     from her.reward.induction.propose import NO_RULE, SMALL_BRIEF, ProposeConfig
     from her.reward.induction.space import open_space
@@ -53,7 +58,11 @@ def induce(
     from her.store import stream_jsonl
 
     account.check_out(out)
-    planted = [] if hacks is None else list(stream_jsonl(hacks, Planted))
+    if hacks is None:
+        known = [Planted(family=family, pair=pair) for family, pair in attack_pairs()]
+    else:
+        known = list(stream_jsonl(hacks, Planted))
+    planted = few_of_each(known, hacks_each, seed=seed)
     dealt = parts(_labelled(pairs), seed=seed)
     given = spread((*dealt.train, *dealt.choose), most_pairs, seed=seed)
     kept_back = spread(dealt.test, held_out, seed=seed)
@@ -81,15 +90,18 @@ def induce(
         with Ledger(account.beside(out, "ledger.sqlite")) as ledger:
             opened = open_models([teacher, asked], ledger=ledger, stage="induce")
             try:
-                induced = await make(
-                    opened[0],
-                    given,
-                    embedder=space,
-                    asking=asking,
-                    selecting=selecting,
-                    name=out.stem,
-                    told=told,
-                )
+                try:
+                    induced = await make(
+                        opened[0],
+                        given,
+                        embedder=space,
+                        asking=asking,
+                        selecting=selecting,
+                        name=out.stem,
+                        told=told,
+                    )
+                except NoPrincipleError as e:
+                    raise VerdictError(f"{e}; each refusal is in {account.write_failed(out, e.rejects)}") from e
                 made = account.account_of(
                     induced,
                     teacher=teacher,
@@ -170,7 +182,7 @@ def _print(out: Path, made: "Account", found: "Audit") -> None:
             hacks.add_row(row.family, _text(row.induced), _text(row.hand_written))
         console.print(hacks)
     else:
-        say("planted hacks: none were given")
+        say("planted hacks: none were asked about")
 
 
 def _text(estimate: "Estimate") -> str:

@@ -32,7 +32,7 @@ class Weights:
             raise ModelError("hf: models and scoring need torch; install it with: pip install 'her[train]'") from e
         folder = _local_or_hub(source)
         try:
-            with _quietly():
+            with quietly():
                 self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
                 model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
         except (OSError, ValueError) as e:
@@ -41,7 +41,7 @@ class Weights:
         if peft is not None:
             from peft import PeftModel
 
-            with _quietly():
+            with quietly():
                 model = PeftModel.from_pretrained(model, str(peft))
         if not self.tokenizer.chat_template:
             raise ModelError(f"{folder} has no chat template: it is a base model; use an instruct model")
@@ -210,7 +210,7 @@ class _Pieces:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Load without a progress bar, and without the warning that peft draws from transformers for an old name of its."""
     from transformers.utils import logging as transformers_logging
 

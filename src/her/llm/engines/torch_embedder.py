@@ -12,7 +12,7 @@ from typing import Any
 
 from her.errors import ModelError
 from her.llm.embedding import Embedded, Unembedded
-from her.llm.engines.torch import _quietly
+from her.llm.engines.torch import quietly
 
 
 class TorchEmbedder:
@@ -27,7 +27,7 @@ class TorchEmbedder:
         self.fingerprint = fingerprint
         self._lock = threading.Lock()
         try:
-            with _quietly():
+            with quietly():
                 self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
                 self._model: Any = AutoModel.from_pretrained(folder, trust_remote_code=False).float().eval()
         except (OSError, ValueError) as e:

@@ -1,7 +1,8 @@
 """The files beside an induced pack: how it came to be, what was refused, what the audit found.
 
 Owns their names and the rule that a pack which a person has edited is never written over. `pack.toml` has
-`pack.induced.json`, `pack.candidates.jsonl`, `pack.rejects.jsonl`, `pack.audit.json`, `pack.ledger.sqlite` beside it.
+`pack.induced.json`, `pack.candidates.jsonl`, `pack.rejects.jsonl`, `pack.audit.json`, `pack.ledger.sqlite` beside it;
+where no pack came of it, `pack.failed.jsonl` has the rejects.
 """
 
 from collections.abc import Sequence
@@ -12,11 +13,11 @@ from pydantic import ValidationError
 from her.errors import InputError
 from her.reward.induction.audit import Audit
 from her.reward.induction.induce import Chosen, Induced, SelectConfig, count
-from her.reward.induction.propose import ProposeConfig
+from her.reward.induction.propose import ProposeConfig, Reject
 from her.reward.pack import load_pack
 from her.reward.pack_text import pack_toml
 from her.schema import Preference, Record
-from her.store import Together, canonical, read_text, write_json
+from her.store import Together, canonical, read_text, write_json, write_jsonl
 
 _COMMENT = """\
 Principles that {teacher} wrote from {pairs} labelled pairs: {entries} of {candidates} that explained their pair.
@@ -82,6 +83,13 @@ def write(out: Path, induced: Induced, *, account: Account) -> None:
             file = files.open(beside(out, f"{kind}.jsonl"))
             for record in records:
                 file.write(record)
+
+
+def write_failed(out: Path, rejects: Sequence[Reject]) -> Path:
+    """What was refused where no pack came of it; where it is."""
+    path = beside(out, "failed.jsonl")
+    write_jsonl(path, rejects)
+    return path
 
 
 def write_audit(out: Path, audit: Audit) -> None:

@@ -5,6 +5,7 @@ it agree with labels that it was not made from (fit), can it be fooled (exploita
 in turn, so what differs is the list. Small samples give wide intervals; both are printed.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -27,6 +28,18 @@ class Planted(Record):
     family: str
     pair: Preference
     """Its winner is the honest reply."""
+
+
+def few_of_each(planted: Sequence[Planted], most: int, *, seed: int) -> list[Planted]:
+    """At most so many of each family, drawn by seed, in the order given: contexts are spread over the families."""
+    left = Counter[str]()
+    kept: set[int] = set()
+    for i in np.random.default_rng(seed).permutation(len(planted)):
+        family = planted[i].family
+        if left[family] < most:
+            left[family] += 1
+            kept.add(int(i))
+    return [p for i, p in enumerate(planted) if i in kept]
 
 
 class Fit(Record):
@@ -76,7 +89,7 @@ class Audit(Record):
     other order."""
     fits: tuple[Fit, ...]
     resisted: tuple[Resisted, ...]
-    """By family, `all` last; empty where no planted pairs were given."""
+    """By family, `all` last; empty where no planted pairs were asked about."""
 
 
 async def audit(

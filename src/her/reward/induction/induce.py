@@ -54,6 +54,15 @@ class Induced:
     """Of every step."""
 
 
+class NoPrincipleError(VerdictError):
+    """No proposal held; why is told of each."""
+
+    def __init__(self, pairs: int, *, rejects: Sequence[Reject]) -> None:
+        why = ", ".join(f"{n} {reason}" for reason, n in count(rejects).items())
+        super().__init__(f"no principle came of {pairs} pairs ({why}); give more pairs or a stronger teacher")
+        self.rejects = tuple(rejects)
+
+
 def spread(pairs: Sequence[Preference], most: int, *, seed: int) -> list[Preference]:
     """At most so many pairs, as many of each scene as may be, in a seeded order."""
     rng = np.random.default_rng(seed)
@@ -74,7 +83,7 @@ async def induce(
     name: str,
     told: Progress,
 ) -> Induced:
-    """A pack out of labelled pairs. Raises VerdictError where no proposal held, with the reasons."""
+    """A pack out of labelled pairs. Raises NoPrincipleError where no proposal held."""
     proposed = await propose(teacher, [p for p in pairs if p.winner != "tie"], asking, told)
     rejects = list(proposed.rejects)
     rejects += [_reject(p.comparison.id, "propose", "labelled_tie", "no rule made a difference") for p in pairs
@@ -104,8 +113,7 @@ async def induce(
             reason = "over_most" if len(taken) == selecting.most else "adds_little"
             rejects.append(_reject(pool[i].pair, "select", reason, f"{pool[i].principle.name}, nearest to {near}"))
     if not picks:
-        why = ", ".join(f"{n} {reason}" for reason, n in sorted(count(rejects).items()))
-        raise VerdictError(f"no principle came of {len(pairs)} pairs ({why}); give more pairs or a stronger teacher")
+        raise NoPrincipleError(len(pairs), rejects=rejects)
     found = [pool[placed.indices[p.index]] for p in picks]
     ordered = sorted(found, key=lambda c: (DIMENSIONS.index(c.principle.dimension), c.principle.name))
     most_nats = new_vector_gain(selecting.distortion)
