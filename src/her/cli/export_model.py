@@ -19,6 +19,7 @@ def model(
     from her.errors import StoreError
     from her.llm import describe, load_trained, weights
     from her.store import write_text
+    from her.train.checkpoint import replaced
     from her.train.merge import merge
     from her.train.model_gguf import write_gguf
 
@@ -29,12 +30,13 @@ def model(
     if out.exists() and not (out / PARSER).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise StoreError(f"{out} is there and not an exported model; name another --out")
     card = card_text(trained, licence=describe(trained.card.base).licence, gguf=gguf)
-    merge(weights(trained.card.base), peft, out)
-    if gguf:
-        write_gguf(out, out / "model.gguf")
-    write_text(out / "README.md", card)
-    parser = (resources.files("her.serve") / "vllm_plugin.py").read_text(encoding="utf-8")
-    write_text(out / PARSER, parser)
+    with replaced(out) as folder:
+        merge(weights(trained.card.base), peft, folder)
+        if gguf:
+            write_gguf(folder, folder / "model.gguf")
+        write_text(folder / "README.md", card)
+        parser = (resources.files("her.serve") / "vllm_plugin.py").read_text(encoding="utf-8")
+        write_text(folder / PARSER, parser)
     for path in sorted(p for p in out.iterdir() if p.is_file()):
         typer.echo(f"{path.stat().st_size / 1e6:9.1f} MB  {path.name}")
     typer.echo(f"then, where vLLM and her are installed: vllm serve {out} --reasoning-parser her \\")

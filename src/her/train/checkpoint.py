@@ -3,10 +3,12 @@
 Owns the marker and the choice of checkpoint. What is inside is the engine's business.
 """
 
+import contextlib
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from her.store import canonical, sha256_text, write_text
@@ -48,6 +50,19 @@ def _run_of(path: Path) -> str | None:
     except (OSError, ValueError):
         return None
     return found.get("run") if isinstance(found, dict) else None
+
+
+@contextlib.contextmanager
+def replaced(target: Path) -> Iterator[Path]:
+    """A new folder that takes the place of `target` where the block ends without an error, and vanishes with one."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    work.chmod(0o755)
+    try:
+        yield work
+        replace_folder(work, target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def replace_folder(new: Path, target: Path) -> None:
