@@ -12,7 +12,7 @@ from her.errors import DeadLetterError, ModelError, ModelNameError
 from her.llm import ChatModel, Request, ScoreItem, open_model, open_scorer, weights
 from her.llm.catalog import entry
 from her.llm.chatml import render_chatml
-from her.llm.engines.prefixes import BLOCK
+from her.llm.engines.prefixes import SHORTEST
 from her.llm.engines.torch_scorer import TorchScorer
 from her.schema import Message
 
@@ -49,6 +49,10 @@ ITEMS = (
     ScoreItem(messages=CHAT, text="Roses, of course.", prefill="Ann: "),
     ScoreItem(messages=CHAT, text="Roses, of course.", prefill="Ann: <role_thinking>He means flowers.</role_thinking>"),
 )
+RIVALS = tuple(
+    ScoreItem(messages=CHAT, text=text, prefill="Ann: ", against=against)
+    for text, against in (("cand_1.", "cand_2."), ("cand_2.", "cand_1."), ("Roses", "Roses."), ("Roses.", "Roses"))
+)
 
 
 def test_a_score_is_the_sum_over_reply_and_end_of_turn() -> None:
@@ -71,20 +75,46 @@ def test_a_score_is_the_sum_over_reply_and_end_of_turn() -> None:
 
 def test_a_score_is_the_same_bits_whatever_is_scored_beside_it() -> None:
     scorer = open_scorer("local:smollm2-135m")
-    together = asyncio.run(scorer.score(ITEMS))
-    backwards = asyncio.run(scorer.score(ITEMS[::-1]))[::-1]
-    alone = [asyncio.run(scorer.score([item]))[0] for item in ITEMS]
+    items = ITEMS + RIVALS
+    together = asyncio.run(scorer.score(items))
+    backwards = asyncio.run(scorer.score(items[::-1]))[::-1]
+    alone = [asyncio.run(scorer.score([item]))[0] for item in items]
     assert together == alone == backwards
 
 
-def test_what_prompts_share_is_read_once_to_the_same_bits() -> None:
+def test_a_text_against_another_is_the_token_that_tells_them_apart() -> None:
+    """Found by hand: the two labels share all but one digit; of a text and its beginning one goes on and one ends."""
+    import torch
+
+    scorer = open_scorer("local:smollm2-135m")
+    loaded = scorer._weights
+    encode = loaded.tokenizer.encode
+    read = scorer.prefixes.read
+    scores = asyncio.run(scorer.score(RIVALS))
+    deciding = []
+    for item in RIVALS:
+        given = encode("Ann: cand_" if item.text.startswith("cand") else "Ann: Roses", add_special_tokens=False)
+        ids = loaded.prompt_ids(item.messages) + given
+        with torch.inference_mode():
+            logits_V = loaded.model(input_ids=torch.tensor([ids], device=loaded.device)).logits[0, -1].float()
+        said = {"cand_1.": "1", "cand_2.": "2", "Roses": "<|im_end|>", "Roses.": "."}[item.text]
+        token = loaded.tokenizer.convert_tokens_to_ids(said)
+        deciding.append(float(torch.log_softmax(logits_V, -1)[token]))
+    assert [s.logprob for s in scores] == pytest.approx(deciding, abs=1e-3)
+    assert {s.tokens for s in scores} == {1}
+    # Two contexts, each read once for the two texts that stand against one another.
+    whole = [len(loaded.prompt_ids(CHAT) + encode(t, add_special_tokens=False)) for t in ("Ann: cand_", "Ann: Roses")]
+    assert scorer.prefixes.read - read == sum(whole)
+
+
+def test_what_prompts_share_is_read_once_to_the_same_bits(tmp_path: Path) -> None:
     """Prompts that share 0 to 4 whole blocks: remembered, forgotten, and never remembered at all are the same bits."""
-    words = " ".join(f"The lamp on pier {i} was lit by keeper {i * 7 % 31}, who told nobody why." for i in range(30))
+    words = "\n\n".join(f"The lamp on pier {i} was lit by keeper {i * 7 % 31}, who told nobody why." for i in range(30))
     chats = [(Message(role="user", content=f"{words[:cut]} So what is red?"),) for cut in (40, 400, 900, 900, 1500)]
     items = [ScoreItem(messages=chat, text=text) for chat in chats for text in ("Roses.", "Nothing.")]
-    loaded = open_scorer("local:smollm2-135m")._weights  # type: ignore[attr-defined]
+    loaded = open_scorer(f"hf:{make_policy(tmp_path / 'tiny')}")._weights  # type: ignore[attr-defined]
     warm, cold, tight = (
-        TorchScorer("s", fingerprint="f", weights=loaded, limit_bytes=n) for n in (1 << 30, 0, 8 << 20)
+        TorchScorer("s", fingerprint="f", weights=loaded, limit_bytes=n) for n in (1 << 30, 0, 300_000)
     )
     expected = [asyncio.run(cold.score([item]))[0] for item in items]
     assert cold.prefixes.reused == 0
@@ -92,7 +122,7 @@ def test_what_prompts_share_is_read_once_to_the_same_bits() -> None:
         for scorer in (warm, tight):
             found = dict(zip(order, asyncio.run(scorer.score(order)), strict=True))
             assert [found[item] for item in items] == expected
-    assert warm.prefixes.reused > 10 * BLOCK
+    assert warm.prefixes.reused > 10 * SHORTEST
     assert 0 < tight.prefixes.reused < warm.prefixes.reused
 
 

@@ -81,11 +81,14 @@ class ScoreItem(Record):
     """What the assistant goes on to say, to the end of its turn."""
     prefill: str = ""
     """What its turn begins with: read and not scored."""
+    against: str | None = None
+    """Another text that could stand here. Then the first token in which `text` differs from it is scored, and no
+    other: which of the two is said."""
 
 
 class Score(Record):
     """Log-probability of a given text as a model's reply: `logprob` in nats, summed over `tokens` tokens, the one that
-    ends the turn included."""
+    ends the turn included; of one token for a text against another."""
 
     logprob: float
     tokens: int

@@ -1,10 +1,11 @@
 """ScoredJudge: a verdict read from how likely each of the two answers is.
 
-The same question as `generative`'s label style, asked of a `Scorer`: log p(verdict for cand_1) - log p(verdict for
-cand_2) after one shared prompt. What the verdicts have in common is given; only the label and what ends it is scored,
-so this is the judge's own choice, exact and without sampling. Engines read the prompt once for both, and what the games
-of a group have in common (instructions, character, scene, conversation, the first candidate) once for all. Both orders
-are averaged, so a habit of position cancels; or one is read, where the schedule of games sees to that.
+The same question as `generative`'s label style, asked of a `Scorer`: log p(cand_1) - log p(cand_2) for the token in
+which the two verdicts differ, after one shared prompt. What they have in common is given, and what follows the label
+is not asked for: this is the judge's own choice, exact and without sampling, and one reading of the prompt gives both.
+What the games of a group have in common (instructions, character, scene, conversation, the first candidate) is read
+once for all. Both orders are averaged, so a habit of position cancels; or one is read, where the schedule of games sees
+to that.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ class ScoredJudge:
         self.name = f"label:{scorer.name}"
         self.positional = not swap_average
         settings = [scorer.fingerprint, pack.hash, brief.model_dump(mode="json"), tie_band_nats, swap_average]
-        self.fingerprint = sha256_text(canonical(["scored", *settings]))
+        self.fingerprint = sha256_text(canonical(["scored-token", *settings]))
         self._scorer = scorer
         self._brief = brief
         self._principles = brief.principles(pack)
@@ -42,7 +43,8 @@ class ScoredJudge:
     async def judge(self, comparisons: Sequence[Comparison]) -> list[Verdict]:
         orders = [(c,) if self.positional else (c, c.swap()) for c in comparisons]
         asked = [self._messages(c) for pair in orders for c in pair]
-        items = [ScoreItem(messages=m, prefill=LABEL_PREFILL, text=rest) for m in asked for rest in LABEL_REST]
+        labels = (LABEL_REST, LABEL_REST[::-1])
+        items = [ScoreItem(messages=m, prefill=LABEL_PREFILL, text=a, against=b) for m in asked for a, b in labels]
         scores = await self._scorer.score(items) if items else []
         gaps = [a.logprob - b.logprob for a, b in zip(scores[::2], scores[1::2], strict=True)]
         if self.positional:

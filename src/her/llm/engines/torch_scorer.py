@@ -2,9 +2,10 @@
 
 The log-probability is that of the reply's tokens and of the token that ends the turn, given the chat: the same tokens
 that training learns. What comes before them is read once for all replies to it, and whole blocks of it once for all
-prompts that begin alike (`prefixes.py`), which is most of the work when a judge compares the replies of a group. The
-replies themselves go one by one: in a batch a matrix product rounds otherwise, and a score would depend on its
-neighbours (docs/LOG.md has the measurement).
+prompts that begin alike (`prefixes.py`), which is most of the work when a judge compares the replies of a group. That
+reading predicts the first token of every reply: where the first tells two of them apart, there is nothing more to read.
+Longer replies go one by one: in a batch a matrix product rounds otherwise, and a score would depend on its neighbours
+(docs/LOG.md has the measurement).
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import threading
 from collections.abc import Sequence
 
 from her.errors import DeadLetterError
-from her.llm.engines.prefixes import BLOCK, Prefixes, fork
+from her.llm.engines.prefixes import LONGEST, SHORTEST, Prefixes, fork
 from her.llm.engines.torch import Weights
 from her.llm.model import Score, ScoreItem
 from her.schema import Message
@@ -23,8 +24,10 @@ class TorchScorer:
 
     def __init__(self, name: str, *, fingerprint: str, weights: Weights, limit_bytes: int = 512 << 20) -> None:
         self.name = name
-        self.fingerprint = f"{fingerprint}+blocks:{BLOCK}"
-        self.prefixes = Prefixes(weights.model, limit_bytes=limit_bytes)
+        self.fingerprint = f"{fingerprint}+paragraphs:{SHORTEST}-{LONGEST}"
+        self.prefixes = Prefixes(
+            weights.model, text_of=lambda token: weights.tokenizer.decode([token]), limit_bytes=limit_bytes
+        )
         self._weights = weights
         self._lock = threading.Lock()
 
@@ -51,12 +54,15 @@ class TorchScorer:
     def _turn_ids(self, item: ScoreItem) -> tuple[list[int], int]:
         """The assistant's turn as ids, read as one text as training reads it, and how many of them are scored.
 
-        A token that lies across the end of the prefill (the space before a word) is scored: it holds text.
+        A token that lies across the end of the prefill (the space before a word) is scored: it holds text. Of a text
+        that stands against another, the first token in which they differ is scored and is the last.
         """
         ids = self._weights.reply_ids(item.prefill + item.text)
+        if item.against is not None:
+            at = _shared(ids, self._weights.reply_ids(item.prefill + item.against))
+            return ids[: at + 1], 1
         before = self._weights.reply_ids(item.prefill)[:-1]
-        shared = next((n for n, (a, b) in enumerate(zip(ids, before, strict=False)) if a != b), len(before))
-        return ids, len(ids) - min(shared, len(ids) - 1)
+        return ids, len(ids) - min(_shared(ids, before), len(ids) - 1)
 
     def _refuse_long(self, tokens: int) -> None:
         limit = getattr(self._weights.model.config, "max_position_embeddings", None)
@@ -66,24 +72,27 @@ class TorchScorer:
             raise DeadLetterError(message, reason="too_long", attempts=1)
 
     def _score_texts(self, context: tuple[int, ...], texts: list[tuple[int, list[int]]]) -> dict[int, Score]:
-        """Scores of texts that follow one context. Its last token is read with each: it predicts the first."""
+        """Scores of texts that follow one context."""
         import torch
 
-        model, device = self._weights.model, self._weights.device
         scores = {}
         with torch.inference_mode():
-            read = self.prefixes.after(context[:-1])
+            read, first_V = self.prefixes.after(context)
             for i, ids in texts:
-                row = torch.tensor([[context[-1], *ids]], device=device)
-                out = model(
-                    input_ids=row,
-                    past_key_values=fork(read),
-                    use_cache=read is not None,
-                    logits_to_keep=len(ids) + 1,
-                )
-                logits_TV = out.logits[0, :-1].float()
-                wanted_T = torch.tensor(ids, device=device)
-                picked_T = logits_TV.gather(1, wanted_T[:, None])[:, 0].double()
-                picked_T -= logits_TV.logsumexp(dim=-1).double()  # log_softmax would copy the whole vocabulary
+                logits_TV = first_V[None]
+                if len(ids) > 1:
+                    row = torch.tensor([ids[:-1]], device=self._weights.device)
+                    out = self._weights.model(
+                        input_ids=row, past_key_values=fork(read), use_cache=True, logits_to_keep=len(ids) - 1
+                    )
+                    logits_TV = torch.cat([logits_TV, out.logits[0]])
+                wanted_T = torch.tensor(ids, device=self._weights.device)
+                picked_T = logits_TV.float().gather(1, wanted_T[:, None])[:, 0].double()
+                picked_T -= logits_TV.float().logsumexp(dim=-1).double()  # log_softmax would copy the whole vocabulary
                 scores[i] = Score(logprob=float(picked_T.sum()), tokens=len(ids))
         return scores
+
+
+def _shared(ids: Sequence[int], others: Sequence[int]) -> int:
+    """How many tokens both begin with, of the shorter at most."""
+    return next((n for n, (a, b) in enumerate(zip(ids, others, strict=False)) if a != b), min(len(ids), len(others)))
