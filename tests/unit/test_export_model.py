@@ -11,7 +11,10 @@ from typer.testing import CliRunner
 
 from her.cli.model_card import card_text
 from her.errors import StoreError, TrainError
+from her.evals.exam import ExamConfig, ExamResult
+from her.evals.metrics import measure
 from her.evals.run_report import About, RunReport, SFTSection
+from her.evals.winrate import WinRate
 from her.llm import TrainedCard, load_trained, save_card
 from her.stats import Estimate
 from her.store import write_json
@@ -81,7 +84,24 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         heldout_before=Estimate(value=3.4, low=3.25, high=3.55, n=16),
         heldout_after=None,
     )
-    report = RunReport(about=About(run="run", seed=7, seconds=1.0), stages=(), sft=sft)
+    exam = ExamResult(
+        config=ExamConfig(),
+        policies=("base", "policy"),
+        prompts=12,
+        judge="blend",
+        replies=(),
+        single=(measure("policy", [], seed=7),),
+        scenes=(),
+        plays=(),
+        win_rates=(
+            WinRate(
+                policy="policy", against="base", rate=Estimate(value=0.83, low=0.67, high=1.0, n=11), pairs=12, wins=9,
+                losses=1, ties=1, unread=1, no_contest=0, inconsistent=1, identical=0, forfeits=0, forfeits_against=0,
+                games=(),
+            ),
+        ),
+    )  # fmt: skip
+    report = RunReport(about=About(run="run", seed=7, seconds=1.0), stages=(), sft=sft, eval=exam)
     write_json(folder / "run" / "report.json", report.model_dump(mode="json"))
     return base, folder / "run"
 
@@ -205,6 +225,8 @@ def test_the_card_copies_what_was_measured_and_tells_no_path(run: tuple[Path, Pa
     assert "base_model" not in front, "a folder is no model of the hub"
     assert "| held-out loss before training, nats a token | 3.400 [3.250, 3.550] (n=16) |" in text
     assert "| held-out loss after fine-tuning | not measured |" in text
+    assert "| well-formed replies to held-out prompts | no data (n=0) |" in text
+    assert "| win rate against base, judged by blend; 1 of 12 pairs unread | 0.830 [0.670, 1.000] (n=11) |" in text
     assert str(run[0].parent) not in text
     assert "model.gguf" in text
     trained = load_trained(run[1])

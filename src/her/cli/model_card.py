@@ -58,9 +58,9 @@ def _about(trained: Trained, licence: str) -> Iterator[str]:
         "that of the training texts is theirs. A LoRA adapter was merged into the weights."
     )
     yield ""
-    plan = "a plan between <system_thinking> tags, then " if card.system_thinking else ""
+    plan = "a plan between `<system_thinking>` tags, then " if card.system_thinking else ""
     yield (
-        f"A reply is {plan}the character's name and its thoughts (<role_thinking>), actions (<role_action>) and "
+        f"A reply is {plan}the character's name and its thoughts (`<role_thinking>`), actions (`<role_action>`) and "
         "speech. Plan and thoughts are not for the others in the scene: read replies with a parser that hides them."
     )
     if card.history_policy == "drop_own_system":
@@ -87,7 +87,8 @@ def _numbers(trained: Trained, report: RunReport | None) -> Iterator[str]:
             yield _row("well-formed replies to held-out prompts", found.well_formed)
         for rate in exam.win_rates:
             if rate.policy == name:
-                yield _row(f"win rate against {rate.against}, judged by {exam.judge}", rate.rate)
+                unread = f"{rate.unread} of {rate.pairs} pairs unread"
+                yield _row(f"win rate against {rate.against}, judged by {exam.judge}; {unread}", rate.rate)
     yield ""
     yield (
         f"Seed {report.about.seed}. Intervals resample scenes or are Wilson's; an interval that holds .5 shows no "
@@ -106,7 +107,7 @@ def _use(gguf: bool) -> Iterator[str]:
     yield "Prompts have one form, that of training: build them with `her serve`, `her chat` or `her.renderers.chat`."
     yield ""
     yield "```sh"
-    yield "vllm serve . --reasoning-parser her --reasoning-parser-plugin her_reasoning.py   # needs her in vLLM's place"
+    yield "vllm serve . --reasoning-parser her --reasoning-parser-plugin her_reasoning.py   # her beside vLLM"
     if gguf:
         yield "llama-server -m model.gguf --jinja   # shows plan and thoughts as text; put `her serve` before it"
     yield "```"
