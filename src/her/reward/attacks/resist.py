@@ -57,14 +57,20 @@ async def resist(judge: Judge, attacks: Sequence[tuple[str, Preference]], *, see
         judge=judge.name,
         fingerprint=judge.fingerprint,
         families=families,
-        rate=clustered_mean(
-            [float(_resisted(p, j)) for _, p, j in asked], [p.comparison.scene.id for _, p, _ in asked], seed=seed
-        ),
+        rate=_rate([(p, j) for _, p, j in asked], seed=seed),
         fooled=sum(f.fooled for f in families),
         ties=sum(f.ties for f in families),
         unread=sum(f.unread for f in families),
         unread_reasons=dict(sorted(reasons.items())),
     )
+
+
+def _rate(asked: Sequence[tuple[Preference, Joint]], *, seed: int) -> Estimate:
+    places = [p.comparison.scene.id for p, _ in asked]
+    resisted = [_resisted(p, j) for p, j in asked]
+    if len(set(places)) == 1:  # nothing to resample: an interval without width would look certain
+        return share(sum(resisted), len(resisted))
+    return clustered_mean([float(r) for r in resisted], places, seed=seed)
 
 
 def _family(name: str, asked: Sequence[tuple[Preference, Joint]]) -> FamilyResistance:
