@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -76,7 +77,7 @@ def bench(
 
         async def run() -> "list[JudgeReport]":
             return [
-                await measure(one, chosen, seed=seed, spent=None if stage is None else lambda s=stage: paid.tally(s))
+                await measure(one, chosen, seed=seed, spent=None if stage is None else partial(paid.tally, stage))
                 for one, stage in judges
             ]
 
