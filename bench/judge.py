@@ -146,9 +146,9 @@ async def calibrated(name: str, pairs: Sequence[Preference], scorer: Scorer) -> 
 
 def main() -> None:
     """Measure and print; exit code 1 if a target is missed."""
-    # As the command line does, before torch or the embedded engine is loaded: threads that wait by spinning starve each
-    # other, and what is measured would be their waiting.
+    # Before torch or the embedded engine is loaded: threads that wait for each other on a busy machine count as work.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     options = argparse.ArgumentParser(prog="python -m bench.judge", description=__doc__)
     options.add_argument("--games", type=int, default=3, help="games of the group in which the dear ways are asked")
     options.add_argument("--pairs", type=int, default=10, help="labelled pairs for a trained judge; 0 for none")
