@@ -102,4 +102,4 @@ def test_the_second_pass_and_what_it_left_out() -> None:
     assert found.differ == ("s14-p9",)
     assert not set(found.differ) & {p.comparison.id for p in load_pairs()}
     assert len(load_pairs()) == found.n - len(found.differ)
-    assert {p.labeller for p in passes} == {"claude"}
+    assert {p.labeller for p in passes} == {"author"}
