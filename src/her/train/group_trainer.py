@@ -55,7 +55,8 @@ class GroupTrainer(GRPOTrainer):
         self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any
     ) -> tuple[list[list[int]], Any]:
         if self.use_vllm:
-            completions, logprobs = super()._generate_single_turn(prompt_ids, *args, **kwargs)
+            parent: Any = super()
+            completions, logprobs = parent._generate_single_turn(prompt_ids, *args, **kwargs)
             return completions, logprobs
         size = self.config.group_size
         completions = []
@@ -75,7 +76,8 @@ class GroupTrainer(GRPOTrainer):
 
     def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
         # As TRL's, without its shuffle: a micro-batch stays one group and shares one prompt.
-        groups = self.args.steps_per_generation
+        settings: Any = self.args
+        groups: int = settings.steps_per_generation
         if self._step % groups == 0 or not self.waiting:
             self.waiting = split_tensor_dict(self._generate_and_score_completions(generation_batch), groups)
         return self.waiting[self._step % groups]
@@ -94,9 +96,13 @@ class GroupTrainer(GRPOTrainer):
         if len(input_ids) > size:  # of a whole step's groups, each by itself: they share no prompt
             parts = [
                 self._get_per_token_logps_and_entropies(
-                    model, ids, mask, logits_to_keep, compute_entropy=compute_entropy
+                    model,
+                    input_ids[i : i + size],
+                    attention_mask[i : i + size],
+                    logits_to_keep,
+                    compute_entropy=compute_entropy,
                 )
-                for ids, mask in zip(input_ids.split(size), attention_mask.split(size), strict=True)
+                for i in range(0, len(input_ids), size)
             ]
             entropies = torch.cat([p[1] for p in parts if p[1] is not None]) if compute_entropy else None
             return torch.cat([p[0] for p in parts]), entropies, None

@@ -98,7 +98,7 @@ def join() -> Processes:
         return _here
     import torch
     import torch.distributed as dist
-    from accelerate import PartialState
+    from accelerate import PartialState  # type: ignore[import-untyped]
 
     state = PartialState(cpu=not torch.cuda.is_available())
     group = dist.new_group(backend="gloo", timeout=_PATIENCE)
