@@ -26,7 +26,9 @@ def test_success_a_wrong_word_and_an_error_are_told_apart(tmp_path: Path) -> Non
 def _extra(name: str, body: str) -> list[str]:
     """A command of our own, run as `her` runs every command."""
     code = (
-        "import sys, time, typer; import her.cli as cli; from her.cli.commands import app\n"
+        "import signal, sys, time, typer; import her.cli as cli; from her.cli.commands import app\n"
+        # Whoever runs the tests in the background has Ctrl-C ignored, which children inherit.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"@app.command()\ndef {name}() -> None:\n    {body}\n"
         f"sys.argv = ['her', '{name}']; cli.main()"
     )
