@@ -17,7 +17,8 @@ from her.llm import Ledger, LedgerModel
 from her.llm.http import EndpointModel
 from her.llm.retry import Patience
 
-PATIENCE = Patience(attempts=6, answer_s=0.5, stall_s=0.5, slow_s=0.5, slow_bytes_s=200)
+PATIENCE = Patience(attempts=6, answer_s=2, stall_s=2, slow_s=2, slow_bytes_s=200)
+"""Seconds: a busy machine may take one to answer, and a sound answer that is not waited for is paid twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
