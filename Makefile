@@ -8,8 +8,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 run: install
 	$(BIN)/her run recipes/quickstart.toml
 
+# The longest files first: they keep one worker busy while the other does the rest.
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/recipes tests
 	$(BIN)/python -m pytest tests/inspect
 
 exams: install
