@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from exam_cases import Answering, examined, mini, settled, shared
+from fantom_cases import GATHERING
 from hypothesis import given
 from hypothesis import settings as drawing
 from hypothesis import strategies as st
@@ -185,25 +186,6 @@ def hand_made(tmp_path: Path, settings: Any) -> Exam[FantomQuestion]:
     path = tmp_path / "set.json"
     path.write_text(json.dumps([row]))
     return FANTOM.load(path, settings)
-
-
-GATHERING = Gathering(
-    id="hand-made",
-    about="Al",
-    away="Alice",
-    asks="Where is the key?",
-    topic="the place of the key",
-    versions=("the key is under the mat",),
-    talk="""
-    Al: Good morning.
-    Alice: I have to go.
-    * Alice leaves
-    Al: The key is under the mat. [1]
-    Bo: Good.
-    * Alice returns
-    Alice: Hello again.
-    """,
-)
 
 
 @pytest.mark.parametrize(

@@ -8,28 +8,11 @@ from typing import Any
 
 import pytest
 from exam_cases import settled
+from fantom_cases import GATHERING
 
 from her.errors import InputError
 from her.evals.benchmarks.fantom import FANTOM
-from her.evals.benchmarks.gathering import Gathering, set_of
-
-GATHERING = Gathering(
-    id="hand-made",
-    about="Al",
-    away="Alice",
-    asks="Where is the key?",
-    topic="the place of the key",
-    versions=("the key is under the mat",),
-    talk="""
-    Al: Good morning.
-    Alice: I have to go.
-    * Alice leaves
-    Al: The key is under the mat. [1]
-    Bo: Good.
-    * Alice returns
-    Alice: Hello again.
-    """,
-)
+from her.evals.benchmarks.gathering import set_of
 
 
 def row(**changes: object) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """`her reward serve`: groups of replies in, rewards out, over HTTP."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from her.cli.door import key_of, say_open
 from her.errors import ConfigError
 
 
@@ -29,8 +29,6 @@ def serve(
     api_key_env: Annotated[str | None, typer.Option(help="The environment variable that holds the key.")] = None,
 ) -> None:
     """Score groups of replies for a trainer elsewhere: whole groups, or members that name their cohort."""
-    from rich.console import Console
-
     from her.llm import Ledger
     from her.reward import GateConfig, GroupReward, load_pack
     from her.reward.names import open_judge
@@ -43,7 +41,7 @@ def serve(
     if judge.startswith("control:"):
         raise ConfigError("a control is there to be beaten, never to reward; name a judge")
     config = read_schedule(schedule)
-    settings = ServeSettings(host=host, port=port, api_key=_key(api_key_env), max_body_bytes=32 << 20)
+    settings = ServeSettings(host=host, port=port, api_key=key_of(api_key_env), max_body_bytes=32 << 20)
     socket = listen(settings)
     with Ledger(out / "ledger.sqlite") as ledger:
         opened = open_judge(
@@ -54,18 +52,5 @@ def serve(
         scoring = Scoring(cohorts, judge=opened.name, ledger=ledger, stage="reward")
         posts = {"/v1/groups": scoring.groups, "/v1/members": scoring.members}
         app = create_carrier(posts, {"/v1/tally": scoring.tally}, settings, close=scoring.close)
-        shown = f"[{host}]" if ":" in host else host
-        console = Console(highlight=False, soft_wrap=True)
-        console.print(f"scoring with {opened.name}, {schedule}: http://{shown}:{port}/v1  (Ctrl-C stops)", markup=False)
-        if not settings.loopback:
-            console.print("no TLS here: put a proxy with a certificate in front", style="yellow")
+        say_open(f"scoring with {opened.name}, {schedule}", settings)
         serve_forever(app, socket)
-
-
-def _key(variable: str | None) -> str | None:
-    if variable is None:
-        return None
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise ConfigError(f"--api-key-env names {variable}, which is not set or empty; export it, then start again")
-    return key

@@ -1,10 +1,10 @@
 """`her serve`: an OpenAI-compatible server over one model."""
 
-import os
 from typing import Annotated
 
 import typer
 
+from her.cli.door import key_of, say_open
 from her.errors import ConfigError
 
 
@@ -24,8 +24,6 @@ def serve(
     max_tokens: Annotated[int, typer.Option(min=1, help="The most a client may ask for.")] = 1024,
 ) -> None:
     """Serve a model to any OpenAI client: SillyTavern, the openai library, curl."""
-    from rich.console import Console
-
     from her.cli.scenes import known_scenes
     from her.llm import open_model
     from her.serve.app import create_app
@@ -41,7 +39,7 @@ def serve(
     settings = ServeSettings(
         host=host,
         port=port,
-        api_key=_key(api_key_env),
+        api_key=key_of(api_key_env),
         allow_system_thinking=allow_system_thinking,
         allowed_origins=tuple(allow_origin or ()),
         scene=place,
@@ -54,19 +52,6 @@ def serve(
     )
     socket = listen(settings)
     app = create_app(open_model(model), settings)
-    console = Console(highlight=False, soft_wrap=True)
     who = f"{character} in scene {place.id}" if place is not None else "prompts that clients bring"
-    shown = f"[{host}]" if ":" in host else host
-    console.print(f"serving {model} as {who}: http://{shown}:{port}/v1  (Ctrl-C stops)", markup=False)
-    if not settings.loopback:
-        console.print("no TLS here: put a proxy with a certificate in front", style="yellow")
+    say_open(f"serving {model} as {who}", settings)
     serve_forever(app, socket)
-
-
-def _key(variable: str | None) -> str | None:
-    if variable is None:
-        return None
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise ConfigError(f"--api-key-env names {variable}, which is not set or empty; export it, then start again")
-    return key

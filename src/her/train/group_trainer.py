@@ -221,11 +221,43 @@ def build_trainer(
     targets: Sequence[str],
 ) -> GroupTrainer:
     """A trainer over `ordered`: `prompts_per_step` prompts for each step, in the order in which they are used."""
+    bridge = RewardBridge(reward, ordered, tokenizer, config=config, rollouts=rollouts, witness=witness)
+    trainer = assemble(
+        config,
+        base=base,
+        adapter=adapter,
+        tokenizer=tokenizer,
+        ordered=ordered,
+        bridge=bridge,
+        watch=_Watch(bridge, progress, run, checkpoints.with_name("healthy")),
+        checkpoints=checkpoints,
+        place=place,
+        targets=targets,
+    )
+    if sharded(trainer) and config.guard.on_collapse == "roll_back":
+        raise TrainError("weights that are sharded cannot be rolled back; set policy.guard.on_collapse = 'watch'")
+    return trainer
+
+
+def assemble(
+    config: PolicyConfig,
+    *,
+    base: Path,
+    adapter: Path | None,
+    tokenizer: Any,
+    ordered: Sequence[Any],
+    bridge: Any,
+    watch: TrainerCallback,
+    checkpoints: Path,
+    place: Placement,
+    targets: Sequence[str],
+) -> GroupTrainer:
+    """What every training in groups is put together from. `bridge` is TRL's reward function; of `ordered`, which is its
+    and in the order of use, the trainer itself knows the prompts' ids alone."""
     torch.manual_seed(config.seed)
     lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=list(targets), task_type="CAUSAL_LM")
     model = load_policy(base, adapter=adapter, lora=lora, place=place)
     groups = processes().share(config.prompts_per_step, "prompts_per_step")
-    bridge = RewardBridge(reward, ordered, tokenizer, config=config, rollouts=rollouts, witness=witness)
     settings = GRPOConfig(
         **arguments(
             checkpoints=checkpoints,
@@ -255,17 +287,14 @@ def build_trainer(
         dataloader_pin_memory=False,
         **vllm_settings(config.sampler, tokens=config.max_prompt_tokens + config.max_completion_tokens),
     )
-    scored: Any = bridge
     trainer = GroupTrainer(
         model=model,
-        reward_funcs=scored,
+        reward_funcs=bridge,
         args=settings,
         train_dataset=Dataset.from_list([{"prompt": str(i), "number": i} for i in range(len(ordered))]),
         processing_class=tokenizer,
-        callbacks=[_Watch(bridge, progress, run, checkpoints.with_name("healthy"))],
+        callbacks=[watch],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.config, trainer.usable = config, ordered
-    if sharded(trainer) and config.guard.on_collapse == "roll_back":
-        raise TrainError("weights that are sharded cannot be rolled back; set policy.guard.on_collapse = 'watch'")
     return trainer

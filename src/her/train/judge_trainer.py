@@ -10,18 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from datasets import Dataset  # type: ignore[import-untyped]
-from peft import LoraConfig
-from transformers import PrinterCallback, TrainerCallback
-from trl.trainer.grpo_config import GRPOConfig
+from transformers import TrainerCallback
 
 from her.errors import TrainError
 from her.reward.brief import Brief
 from her.train.checkpoint import mark_whole
 from her.train.clock import StepClock
-from her.train.engine import Placement, arguments, load_policy
-from her.train.group_trainer import GroupTrainer
+from her.train.engine import Placement
+from her.train.group_trainer import GroupTrainer, assemble
 from her.train.judge_bridge import Asked, JudgeBridge, JudgeStep, step_of
 from her.train.judge_guard import judge_alarms, judge_sick
 from her.train.judge_rl import JudgeRLConfig
@@ -101,51 +97,18 @@ def build_judge_trainer(
     place: Placement,
 ) -> GroupTrainer:
     """A trainer over `ordered`: the questions of each step, both orders of a pair next to each other."""
-    torch.manual_seed(config.seed)
-    lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=list(PROJECTIONS), task_type="CAUSAL_LM")
-    model = load_policy(base, adapter=adapter, lora=lora, place=place)
-    engine = config.engine()
     bridge = JudgeBridge(
         ordered, tokenizer, brief=brief, size=config.group_size, malformed=config.malformed, rollouts=rollouts
     )
-    settings = GRPOConfig(
-        **arguments(
-            checkpoints=checkpoints,
-            place=place,
-            seed=config.seed,
-            save_every=config.save_every,
-            max_grad_norm=config.max_grad_norm,
-        ),
-        max_steps=config.steps,
-        per_device_train_batch_size=config.group_size,
-        gradient_accumulation_steps=engine.prompts_per_step,
-        steps_per_generation=engine.prompts_per_step,
-        num_generations=config.group_size,
-        num_iterations=1,
-        shuffle_dataset=False,
-        max_completion_length=config.max_completion_tokens,
-        temperature=config.temperature,
-        beta=0.0,
-        loss_type=config.loss_type,
-        epsilon=engine.epsilon,
-        epsilon_high=engine.epsilon_high,
-        scale_rewards=engine.scale_rewards,
-        mask_truncated_completions=engine.mask_truncated,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="constant",
-        log_completions=False,
-        dataloader_pin_memory=False,
+    return assemble(
+        config.engine(),
+        base=base,
+        adapter=adapter,
+        tokenizer=tokenizer,
+        ordered=ordered,
+        bridge=bridge,
+        watch=_Watch(config, bridge, progress, run, checkpoints.with_name("healthy")),
+        checkpoints=checkpoints,
+        place=place,
+        targets=PROJECTIONS,
     )
-    scored: Any = bridge
-    trainer = GroupTrainer(
-        model=model,
-        reward_funcs=scored,
-        args=settings,
-        train_dataset=Dataset.from_list([{"prompt": str(i), "number": i} for i in range(len(ordered))]),
-        processing_class=tokenizer,
-        callbacks=[_Watch(config, bridge, progress, run, checkpoints.with_name("healthy"))],
-    )
-    trainer.remove_callback(PrinterCallback)
-    usable: Any = ordered  # of what the group trainer knows of a prompt, the ids alone are used
-    trainer.config, trainer.usable = engine, usable
-    return trainer

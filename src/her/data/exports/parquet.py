@@ -22,12 +22,16 @@ R = TypeVar("R", SFTSample, RLPrompt)
 
 def write_parquet(path: Path, kind: type[R], *, into: Growing, register: Register) -> int:
     """The records of `path` into `into`; returns how many."""
+    pa, _ = arrow()
+    return write_rows(map(_row, _sorted(path, kind, register)), _schema(pa, places=kind is RLPrompt), into=into)
+
+
+def write_rows(rows: Iterator[dict[str, Any]], schema: Any, *, into: Growing) -> int:
+    """Rows of a pyarrow schema, in their order; returns how many."""
     pa, pq = arrow()
-    schema = _schema(pa, places=kind is RLPrompt)
-    rows = _sorted(path, kind, register)
     count = 0
-    with pq.ParquetWriter(Sink(into), schema, compression="zstd", write_page_index=False) as writer:
-        while group := [_row(record) for record in islice(rows, ROWS)]:
+    with pq.ParquetWriter(_Sink(into), schema, compression="zstd", write_page_index=False) as writer:
+        while group := list(islice(rows, ROWS)):
             writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=ROWS)
             count += len(group)
     return count
@@ -45,8 +49,8 @@ def _sorted(path: Path, kind: type[R], register: Register) -> Iterator[R]:
             yield kind.model_validate_json(line_at(file, offset))
 
 
-def _row(record: SFTSample | RLPrompt) -> dict[str, object]:
-    shared: dict[str, object] = {
+def _row(record: SFTSample | RLPrompt) -> dict[str, Any]:
+    shared: dict[str, Any] = {
         "id": record.id,
         "dialogue_id": record.dialogue_id,
         "turn_id": record.turn_id,
@@ -73,7 +77,7 @@ def _json(record: Record) -> str:
 
 
 def _schema(pa: Any, *, places: bool) -> Any:
-    message = pa.struct([pa.field("role", pa.string(), False), pa.field("content", pa.string(), False)])
+    message = struct_of(pa, role=pa.string(), content=pa.string())
     texts = ("id", "dialogue_id", "turn_id", "character")
     marks = ("split", "provenance", "history_policy")
     own = (
@@ -88,10 +92,20 @@ def _schema(pa: Any, *, places: bool) -> Any:
         *((name, pa.string()) for name in marks),
         ("system_thinking", pa.bool_()),
     ]
-    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns])
+    return schema_of(pa, dict(columns))
 
 
-class Sink:
+def struct_of(pa: Any, **fields: Any) -> Any:
+    """A pyarrow struct of which no field may be missing."""
+    return pa.struct([pa.field(name, kind, False) for name, kind in fields.items()])
+
+
+def schema_of(pa: Any, columns: dict[str, Any]) -> Any:
+    """A pyarrow schema of columns without nulls, in their order."""
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
+
+
+class _Sink:
     """A growing file as the writer of Parquet wants one."""
 
     closed = False

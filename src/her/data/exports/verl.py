@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from her.data.exports.chats import reference_text
-from her.data.exports.parquet import Sink, arrow
+from her.data.exports.parquet import arrow, schema_of, struct_of, write_rows
 from her.errors import InputError
 from her.schema import Record, RLPrompt, Split
 from her.store import Growing, Together, canonical, stream_jsonl
 
-ROWS = 1024
 FILES: dict[Split, str] = {"train": "train.parquet", "valid": "valid.parquet", "test": "test.parquet"}
 
 
@@ -68,24 +67,17 @@ def verl_row(place: RLPrompt, *, index: int) -> dict[str, object]:
 
 
 def _write(places: Sequence[RLPrompt], *, into: Growing) -> None:
-    pa, pq = arrow()
-    schema = _schema(pa)
-    with pq.ParquetWriter(Sink(into), schema, compression="zstd", write_page_index=False) as writer:
-        for start in range(0, len(places), ROWS):
-            rows = [verl_row(p, index=start + i) for i, p in enumerate(places[start : start + ROWS])]
-            writer.write_table(pa.Table.from_pylist(rows, schema=schema), row_group_size=ROWS)
+    pa, _ = arrow()
+    write_rows((verl_row(p, index=i) for i, p in enumerate(places)), _schema(pa), into=into)
 
 
 def _schema(pa: Any) -> Any:
-    def struct(**fields: Any) -> Any:
-        return pa.struct([pa.field(name, kind, False) for name, kind in fields.items()])
-
     text = pa.string()
     columns = {
         "data_source": text,
-        "prompt": pa.list_(pa.field("element", struct(role=text, content=text), False)),
+        "prompt": pa.list_(pa.field("element", struct_of(pa, role=text, content=text), False)),
         "ability": text,
-        "reward_model": struct(style=text, ground_truth=text),
-        "extra_info": struct(index=pa.int64(), id=text, split=text, character=text, place=text),
+        "reward_model": struct_of(pa, style=text, ground_truth=text),
+        "extra_info": struct_of(pa, index=pa.int64(), id=text, split=text, character=text, place=text),
     }
-    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
+    return schema_of(pa, columns)

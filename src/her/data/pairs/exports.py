@@ -7,11 +7,10 @@ whole pair as JSON text in `extra_info`, by which it comes back exactly.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from her.data.exports.parquet import Sink, arrow
+from her.data.exports.parquet import arrow, schema_of, struct_of, write_rows
 from her.errors import InputError, TagError
 from her.renderers import chat, judge_messages, render_turn
 from her.schema import Preference, Record, Turn
@@ -19,7 +18,6 @@ from her.store import Growing, Together, canonical
 
 PairExport = Literal["trl", "rewardbench", "her-rm"]
 EXPORTS: tuple[PairExport, ...] = get_args(PairExport)
-ROWS = 1024
 
 
 class ExportedPairs(Record):
@@ -112,25 +110,17 @@ def _write_lines(rows: Iterator[dict[str, Any]], *, into: Growing) -> int:
 
 
 def _write_parquet(rows: Iterator[dict[str, Any]], *, into: Growing) -> int:
-    pa, pq = arrow()
-    schema, count = _schema(pa), 0
-    with pq.ParquetWriter(Sink(into), schema, compression="zstd", write_page_index=False) as writer:
-        while block := list(islice(rows, ROWS)):
-            writer.write_table(pa.Table.from_pylist(block, schema=schema), row_group_size=ROWS)
-            count += len(block)
-    return count
+    pa, _ = arrow()
+    return write_rows(rows, _schema(pa), into=into)
 
 
 def _schema(pa: Any) -> Any:
-    def struct(**fields: Any) -> Any:
-        return pa.struct([pa.field(name, kind, False) for name, kind in fields.items()])
-
     text = pa.string()
     columns = {
         "data_source": text,
-        "prompt": pa.list_(pa.field("element", struct(role=text, content=text), False)),
+        "prompt": pa.list_(pa.field("element", struct_of(pa, role=text, content=text), False)),
         "ability": text,
-        "reward_model": struct(style=text, ground_truth=text, answer=text, solution=text, problem=text),
-        "extra_info": struct(index=pa.int64(), trace_id=text, better_response=text, preference=text),
+        "reward_model": struct_of(pa, style=text, ground_truth=text, answer=text, solution=text, problem=text),
+        "extra_info": struct_of(pa, index=pa.int64(), trace_id=text, better_response=text, preference=text),
     }
-    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
+    return schema_of(pa, columns)

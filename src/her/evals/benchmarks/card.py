@@ -40,6 +40,15 @@ class Option(Record):
     meaning: str
 
 
+PROMPTING = Option(
+    name="prompting",
+    choices=("standard", "cot"),
+    default="standard",
+    meaning="ask for the answer alone, or for thinking step by step",
+)
+"""Of every benchmark that asks questions."""
+
+
 class Source(Record):
     """Where the published data are. They are read from disk or the hub, and never shipped."""
 

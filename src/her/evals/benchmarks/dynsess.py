@@ -10,14 +10,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from her.errors import InputError
 from her.evals.benchmarks.asked import Asked, Lost, Response, ask_judge
 from her.evals.benchmarks.benchmark import Benchmark
 from her.evals.benchmarks.cast import Cast
 from her.evals.benchmarks.data import data_used, read_records
 from her.evals.benchmarks.dynsess_card import CARD, DIMENSIONS, FAILED, FULL, OVERALL
 from her.evals.benchmarks.figure import Figure
-from her.evals.benchmarks.item import Exam, Item, Refused
+from her.evals.benchmarks.item import Exam, Item
 from her.evals.benchmarks.mark import Control, Finding, ItemScore, Mark, Scored, Unscored
 from her.evals.benchmarks.play import Judged, Play
 from her.evals.benchmarks.session import (
@@ -26,7 +25,7 @@ from her.evals.benchmarks.session import (
     broken,
     count_of,
     play_session,
-    scene_of,
+    playable,
     session_figures,
     shortened,
 )
@@ -73,17 +72,10 @@ class DynSess(Benchmark[DynSessItem]):
 
     def load(self, data: Path, settings: Settings) -> Exam[DynSessItem]:
         """The upstream JSON Lines, or our mini-set."""
-        items: list[DynSessItem] = []
-        refused: list[Refused] = []
-        for number, (where, record) in enumerate(read_records(data, DynSessRecord), start=1):
-            item = _item(record, number, settings)
-            try:
-                scene_of(_opening(item, settings))
-            except InputError as e:
-                refused.append(Refused(where=where, reason=str(e)))
-            else:
-                items.append(item)
-        return Exam(items=tuple(items), refused=tuple(refused), data=data_used(data, self.card))
+        rows = enumerate(read_records(data, DynSessRecord), start=1)
+        found = ((where, _item(record, number, settings)) for number, (where, record) in rows)
+        items, refused = playable(found, lambda item: _opening(item, settings))
+        return Exam(items=items, refused=refused, data=data_used(data, self.card))
 
     async def play(self, item: DynSessItem, cast: Cast, settings: Settings, *, repeat: int) -> Play:
         """The continuation."""

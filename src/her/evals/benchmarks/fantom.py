@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from her.errors import ConfigError, InputError
 from her.evals.benchmarks.asked import ask_once
 from her.evals.benchmarks.benchmark import Benchmark
-from her.evals.benchmarks.card import Card, Difference, Option, Profile, Source
+from her.evals.benchmarks.card import PROMPTING, Card, Difference, Option, Profile, Source
 from her.evals.benchmarks.cast import Cast
 from her.evals.benchmarks.data import data_used, read_records
 from her.evals.benchmarks.fantom_question import Context, FantomQuestion, Kind, questions_of
@@ -154,12 +154,7 @@ class Fantom(Benchmark[FantomQuestion]):
                 default="all",
                 meaning="every kind, or those that SOUL averages: no fact, no free belief question",
             ),
-            Option(
-                name="prompting",
-                choices=("standard", "cot"),
-                default="standard",
-                meaning="ask for the answer alone, or for thinking step by step",
-            ),
+            PROMPTING,
             Option(
                 name="form",
                 choices=("tagged", "plain"),

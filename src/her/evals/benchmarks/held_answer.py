@@ -30,13 +30,20 @@ def read_held(returned: Response | Lost, answers: Mapping[str, str], options: Ma
     text = spoken(returned)
     if isinstance(text, Unread):
         return text
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        found = json.loads(text[start : end + 1]) if 0 <= start < end else None
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or _FIELD not in found:
+    found = object_in(text)
+    if found is None or _FIELD not in found:
         return read_option(returned, options)
     said = str(found[_FIELD]).strip().casefold()
     keys = [key for key, value in answers.items() if value.casefold() == said]
     return Answered(option=keys[0]) if keys else Unread(reason="not_an_option")
+
+
+def object_in(text: str) -> dict[str, object] | None:
+    """The JSON object in a text, from its first brace to its last; None where there is none. Words round it do not
+    matter here: a judge's whole answer is read by `shown.read_object`, which is strict."""
+    start, end = text.find("{"), text.rfind("}")
+    try:
+        found = json.loads(text[start : end + 1]) if 0 <= start < end else None
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

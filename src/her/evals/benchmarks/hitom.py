@@ -12,7 +12,7 @@ from pathlib import Path
 from her.evals.benchmarks.answer import Answered, Unread, spoken
 from her.evals.benchmarks.asked import Lost, Response, ask_once
 from her.evals.benchmarks.benchmark import Benchmark
-from her.evals.benchmarks.card import Card, Difference, Option, Profile, Source
+from her.evals.benchmarks.card import PROMPTING, Card, Difference, Option, Profile, Source
 from her.evals.benchmarks.cast import Cast
 from her.evals.benchmarks.data import data_used, keys_of_first, read_records
 from her.evals.benchmarks.figure import Figure, mean_figure, mean_figures
@@ -116,12 +116,7 @@ class HiToM(Benchmark[HiToMQuestion]):
             ),
         ),
         options=(
-            Option(
-                name="prompting",
-                choices=("standard", "cot"),
-                default="standard",
-                meaning="ask for the answer alone, or for thinking step by step",
-            ),
+            PROMPTING,
             Option(
                 name="form",
                 choices=("tagged", "json"),

@@ -12,7 +12,7 @@ from her.errors import ConfigError
 from her.evals.benchmarks.answer import Answered, Unread, spoken
 from her.evals.benchmarks.asked import Asked, Lost, Response, ask_once
 from her.evals.benchmarks.benchmark import Benchmark
-from her.evals.benchmarks.card import Card, Difference, Option, Profile, Source
+from her.evals.benchmarks.card import PROMPTING, Card, Difference, Option, Profile, Source
 from her.evals.benchmarks.cast import Cast
 from her.evals.benchmarks.data import data_used, read_records
 from her.evals.benchmarks.figure import Figure, mean_figure, mean_figures
@@ -147,12 +147,7 @@ class LifeChoice(Benchmark[LifeChoiceQuestion]):
                 default="turned",
                 meaning="options turned by item and repeat, or as published",
             ),
-            Option(
-                name="prompting",
-                choices=("standard", "cot"),
-                default="standard",
-                meaning="ask for the answer alone, or for thinking step by step",
-            ),
+            PROMPTING,
             Option(
                 name="form",
                 choices=("tagged", "plain", "json"),

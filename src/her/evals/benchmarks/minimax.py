@@ -11,13 +11,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from her.errors import InputError
 from her.evals.benchmarks.asked import Asked, Lost, Response, ask_judge
 from her.evals.benchmarks.benchmark import Benchmark
 from her.evals.benchmarks.cast import Cast
 from her.evals.benchmarks.data import data_used, read_records
 from her.evals.benchmarks.figure import Figure
-from her.evals.benchmarks.item import Exam, Item, Refused
+from her.evals.benchmarks.item import Exam, Item
 from her.evals.benchmarks.mark import Control, Finding, ItemScore, Mark, Scored, Unscored
 from her.evals.benchmarks.minimax_card import CARD, CATEGORIES, CHUNK, DIMENSIONS, FULL, OVERALL, labelled
 from her.evals.benchmarks.play import Judged, Play
@@ -27,7 +26,7 @@ from her.evals.benchmarks.session import (
     broken,
     count_of,
     play_session,
-    scene_of,
+    playable,
     session_figures,
     shortened,
 )
@@ -73,17 +72,12 @@ class Minimax(Benchmark[MinimaxItem]):
 
     def load(self, data: Path, settings: Settings) -> Exam[MinimaxItem]:
         """`seeds.jsonl`, or our mini-set."""
-        items: list[MinimaxItem] = []
-        refused: list[Refused] = []
-        for where, seed in read_records(data, MinimaxSeed):
-            item = item_of(seed, item_id=plain_id(seed.id), facets=shortened(settings, FULL), published=None)
-            try:
-                scene_of(_opening(item, settings))
-            except InputError as e:
-                refused.append(Refused(where=where, reason=str(e)))
-            else:
-                items.append(item)
-        return Exam(items=tuple(items), refused=tuple(refused), data=data_used(data, self.card))
+        found = (
+            (where, item_of(seed, item_id=plain_id(seed.id), facets=shortened(settings, FULL), published=None))
+            for where, seed in read_records(data, MinimaxSeed)
+        )
+        items, refused = playable(found, lambda item: _opening(item, settings))
+        return Exam(items=items, refused=refused, data=data_used(data, self.card))
 
     async def play(self, item: MinimaxItem, cast: Cast, settings: Settings, *, repeat: int) -> Play:
         """A session: the two given lines, and `turns` more."""

@@ -7,7 +7,7 @@ cannot be read even when asked again, breaks the session off: nobody can tell wh
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from her.errors import ConfigError, InputError, TagError
@@ -15,6 +15,7 @@ from her.evals.benchmarks.answer import spoken
 from her.evals.benchmarks.asked import Asked, Lost, Response, ask, ask_once
 from her.evals.benchmarks.cast import Cast
 from her.evals.benchmarks.figure import Figure, mean_figure, mean_figures
+from her.evals.benchmarks.item import AnyItem, Refused
 from her.evals.benchmarks.mark import ItemScore
 from her.evals.benchmarks.play import Line, Play
 from her.evals.benchmarks.settings import Settings
@@ -116,6 +117,22 @@ def broken(play: Play) -> str | None:
         return None
     last = play.asked[-1]
     return f"{last.role} lost:{last.returned.reason}" if isinstance(last.returned, Lost) else f"{last.role} unread"
+
+
+def playable(
+    found: Iterable[tuple[str, AnyItem]], opening: Callable[[AnyItem], "Opening"]
+) -> tuple[tuple[AnyItem, ...], tuple[Refused, ...]]:
+    """Of items with their places in the data, those whose opening makes a scene; the others with the reason."""
+    items: list[AnyItem] = []
+    refused: list[Refused] = []
+    for where, item in found:
+        try:
+            scene_of(opening(item))
+        except InputError as e:
+            refused.append(Refused(where=where, reason=str(e)))
+        else:
+            items.append(item)
+    return tuple(items), tuple(refused)
 
 
 def scene_of(opening: Opening) -> Scene:

@@ -1,7 +1,7 @@
 """TwinVoice's two cards: choosing what a person said, and saying it. They share their data, options and leaks."""
 
 from her.errors import ConfigError
-from her.evals.benchmarks.card import Card, Difference, Option, Profile, Source
+from her.evals.benchmarks.card import PROMPTING, Card, Difference, Option, Profile, Source
 from her.evals.benchmarks.settings import Settings
 from her.evals.benchmarks.twin_data import Showing
 
@@ -118,12 +118,7 @@ CHOOSING = Card(
     ),
     options=(
         *_OPTIONS,
-        Option(
-            name="prompting",
-            choices=("standard", "cot"),
-            default="standard",
-            meaning="ask for the answer alone, or for thinking step by step",
-        ),
+        PROMPTING,
         Option(
             name="form",
             choices=("tagged", "json"),

@@ -14,6 +14,7 @@ from her.evals.benchmarks.benchmark import Benchmark
 from her.evals.benchmarks.cast import Cast
 from her.evals.benchmarks.data import data_used
 from her.evals.benchmarks.figure import Figure, mean_figures
+from her.evals.benchmarks.held_answer import object_in
 from her.evals.benchmarks.item import Exam
 from her.evals.benchmarks.mark import Control, ItemScore, Mark, Scored, Unscored
 from her.evals.benchmarks.play import Judged, Line, Play
@@ -145,12 +146,8 @@ def _ratings(returned: Response | Lost) -> dict[str, int] | Unread:
     text = spoken(returned)
     if isinstance(text, Unread):
         return text
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        found = json.loads(text[start : end + 1]) if 0 <= start < end else None
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+    found = object_in(text)
+    if found is None:
         return Unread(reason="no_answer")
     ratings = {a: found.get(a) for a in ASPECTS}
     if not all(type(v) is int and _LEAST <= v <= _MOST for v in ratings.values()):
