@@ -15,6 +15,7 @@ from her.renderers.layouts import LayoutStats
 from her.renderers.variety import Variety
 from her.schema import PartKind, Record
 from her.stats import share
+from her.train import streak
 
 
 class GuardConfig(Record):
@@ -90,19 +91,19 @@ class Collapse(Record):
 
 def collapse(curve: Sequence[Health], config: GuardConfig) -> Collapse | None:
     """The first collapse in a curve, None while there is none."""
-    for end in range(config.patience, len(curve) + 1):
-        if sick(curve[:end], config):
-            since, step = curve[end - config.patience].step, curve[end - 1].step
-            return Collapse(step=step, since=since, alarms=alarms(curve[:end], config))
-    return None
+    found = streak.first(curve, length=config.patience, bad=lambda part: _sick(part, config))
+    if found is None:
+        return None
+    return Collapse(step=found[-1].step, since=found[-config.patience].step, alarms=alarms(found, config))
 
 
 def sick(curve: Sequence[Health], config: GuardConfig) -> bool:
     """Is this the last of so many sick steps in a row that the policy has collapsed?"""
-    if len(curve) < config.patience:
-        return False
-    ends = range(len(curve), len(curve) - config.patience, -1)
-    return all(len(alarms(curve[:end], config)) >= config.alarms for end in ends)
+    return streak.at_end(curve, length=config.patience, bad=lambda part: _sick(part, config))
+
+
+def _sick(curve: Sequence[Health], config: GuardConfig) -> bool:
+    return len(alarms(curve, config)) >= config.alarms
 
 
 def alarms(curve: Sequence[Health], config: GuardConfig) -> tuple[Alarm, ...]:

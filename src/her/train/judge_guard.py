@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from her.schema import Record
+from her.train import streak
 
 
 class JudgeGuardConfig(Record):
@@ -92,18 +93,16 @@ def judge_alarms(curve: Sequence[JudgeHealth], config: JudgeGuardConfig) -> tupl
 
 def judge_sick(curve: Sequence[JudgeHealth], config: JudgeGuardConfig) -> bool:
     """Is this the last of so many alarming steps in a row that the judge has collapsed?"""
-    if len(curve) < config.patience:
-        return False
-    return all(judge_alarms(curve[:end], config) for end in range(len(curve), len(curve) - config.patience, -1))
+    return streak.at_end(curve, length=config.patience, bad=lambda part: bool(judge_alarms(part, config)))
 
 
 def judge_collapse(curve: Sequence[JudgeHealth], config: JudgeGuardConfig) -> JudgeCollapse | None:
     """The first collapse in a curve, None while there is none."""
-    for end in range(config.patience, len(curve) + 1):
-        if judge_sick(curve[:end], config):
-            since, step = curve[end - config.patience].step, curve[end - 1].step
-            return JudgeCollapse(step=step, since=since, alarms=judge_alarms(curve[:end], config))
-    return None
+    found = streak.first(curve, length=config.patience, bad=lambda part: bool(judge_alarms(part, config)))
+    if found is None:
+        return None
+    since = found[-config.patience].step
+    return JudgeCollapse(step=found[-1].step, since=since, alarms=judge_alarms(found, config))
 
 
 def _share(
