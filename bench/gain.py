@@ -26,10 +26,10 @@ from her.schema import Dialogue, Gain, SFTSample
 from her.stats import Estimate, clustered_mean, clustered_ratio
 from her.store import read_json, read_jsonl
 from her.story import load_gold
-from her.synthesis.gain import GainResult, measure_gains
-from her.synthesis.gain_case import Case, GainConfig, copied_share, places
-from her.synthesis.gain_report import GainSummary
-from her.synthesis.wording import content_words
+from her.synthesis.gain.case import Case, GainConfig, copied_share, places
+from her.synthesis.gain.measure import GainResult, measure_gains
+from her.synthesis.gain.report import GainSummary
+from her.synthesis.text.wording import content_words
 from her.train.sft import HeldOut, SFTConfig, SFTResult, train_sft
 
 COPIES = (

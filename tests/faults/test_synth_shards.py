@@ -17,7 +17,7 @@ from her.errors import HerError, InputError, StoreError
 from her.llm import Ledger
 from her.schema import Book
 from her.synthesis import Reject, Shelf
-from her.synthesis.shard import Shard, read_shard
+from her.synthesis.sources.shard import Shard, read_shard
 
 
 def invoke(*args: str | Path) -> str:

@@ -23,6 +23,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serve": {"schema", "renderers", "llm", "simulation"} | SHARED,
     "story": {"schema", "renderers", "errors", "store"},
 }
+WITHIN_SYNTHESIS: dict[str, set[str]] = {
+    "text": set(),
+    "people": {"text"},
+    "sources": {"text"},
+    "settings": {"text", "people"},
+    "extraction": {"text", "people", "settings"},
+    "stages": {"text"},
+    "checks": {"text", "people"},
+    "gain": {"text"},
+}
 LLM_NOUNS = {"Message", "Record"}
 HEAVY = {
     "torch": ("train", "llm/engines"),
@@ -79,6 +89,24 @@ def test_room_keeps_to_its_door(room: str) -> None:
             assert target in allowed, f"{path.relative_to(SOURCE)} imports {module}"
             if room == "llm" and target == "schema":
                 assert set(names) <= LLM_NOUNS, f"{path.relative_to(SOURCE)} takes {names} from schema"
+
+
+@pytest.mark.parametrize("part", sorted(WITHIN_SYNTHESIS))
+def test_part_of_synthesis_keeps_to_its_door(part: str) -> None:
+    files = sorted((SOURCE / "synthesis" / part).rglob("*.py"))
+    assert files, f"synthesis/{part} is empty"
+    for path in files:
+        for module, _ in imports(path):
+            room, _, rest = module.removeprefix("her.").partition(".")
+            target = rest.split(".")[0]
+            if room == "synthesis" and target in WITHIN_SYNTHESIS:
+                allowed = WITHIN_SYNTHESIS[part] | {part}
+                assert target in allowed, f"{path.relative_to(SOURCE)} imports {module}"
+
+
+def test_every_part_of_synthesis_has_a_door() -> None:
+    parts = {path.parent.name for path in (SOURCE / "synthesis").glob("*/__init__.py")}
+    assert parts == set(WITHIN_SYNTHESIS)
 
 
 def test_heavy_libraries_stay_in_their_rooms() -> None:

@@ -7,8 +7,8 @@ from itertools import combinations
 import pytest
 from pydantic import ValidationError
 
-from her.synthesis.checker import KINDS, Finding, check
-from her.synthesis.labelled import Case, KindScore, load_cases, measure
+from her.synthesis.checks.checker import KINDS, Finding, check
+from her.synthesis.checks.labelled import Case, KindScore, load_cases, measure
 
 CASES = load_cases()
 SCORES = {(s.kind, s.split): s for s in measure(CASES, {c.id: check(c.record()) for c in CASES})}

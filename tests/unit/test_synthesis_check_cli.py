@@ -13,7 +13,7 @@ from her.schema import Dialogue
 from her.store import read_jsonl, write_jsonl
 from her.story import load_gold
 from her.synthesis import Finding, flagged
-from her.synthesis.labelled import load_cases
+from her.synthesis.checks.labelled import load_cases
 
 app = typer.Typer()
 app.command()(check)

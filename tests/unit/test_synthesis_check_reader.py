@@ -9,8 +9,8 @@ from her.errors import DeadLetterError, EndpointError
 from her.llm import ChatModel, Reply, Request, ScriptedModel, ScriptedReply
 from her.schema import Character, Dialogue, Part, Scene, Turn
 from her.synthesis import SecondReading, check, check_with_teacher
+from her.synthesis.checks.second_reader import question
 from her.synthesis.checks.standpoint import standpoint
-from her.synthesis.second_reader import question
 
 THOUGHT = "All she wants is the orchard, and always was"
 SECRET = "He sold the orchard to the railway in March."

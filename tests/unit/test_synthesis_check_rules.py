@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from her.schema import ENVIRONMENT, Character, Dialogue, Part, PartKind, Scene, Turn, merge_parts
 from her.story import load_gold
 from her.synthesis import Finding, check, flagged
-from her.synthesis.checker import KINDS
+from her.synthesis.checks.checker import KINDS
 from her.synthesis.checks.people import figures
 from her.synthesis.checks.standpoint import standpoint
 

@@ -4,10 +4,10 @@ import pytest
 
 from her.errors import TeacherError
 from her.schema import Part, Span
-from her.synthesis.layout import arrange
-from her.synthesis.passage import Passage
-from her.synthesis.perspective import check_action, check_plan, check_setting, check_thought
-from her.synthesis.wording import same_words
+from her.synthesis.stages.layout import arrange
+from her.synthesis.text.passage import Passage
+from her.synthesis.text.perspective import check_action, check_plan, check_setting, check_thought
+from her.synthesis.text.wording import same_words
 
 SPEECH = "Give her time, sir. The ninth stands out on the weir."
 HIDDEN = ["He must not learn that I came about the wreck.", "Mara hid the lantern from the assessor."]

@@ -10,13 +10,13 @@ from her.errors import DeadLetterError, InputError
 from her.llm import Delta, Reply, Request
 from her.schema import Book, Span
 from her.synthesis import SynthConfig, book_of, synthesize
-from her.synthesis.book import must_speak
-from her.synthesis.chunks import chunks
-from her.synthesis.estimate import tokens
-from her.synthesis.locate import Stream
-from her.synthesis.prose import Prose
-from her.synthesis.stagecraft import Extracted, extract
+from her.synthesis.extraction.chunks import chunks
+from her.synthesis.extraction.stagecraft import Extracted, extract
+from her.synthesis.sources.book import must_speak
 from her.synthesis.teacher import Teacher
+from her.synthesis.text.estimate import tokens
+from her.synthesis.text.locate import Stream
+from her.synthesis.text.prose import Prose
 
 STORY = """The Mill
 

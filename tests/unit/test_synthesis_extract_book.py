@@ -4,13 +4,13 @@ import pytest
 
 from her.schema import Span
 from her.synthesis import book_of
-from her.synthesis.aliases import discover
-from her.synthesis.cuts import parts
-from her.synthesis.estimate import length, tokens
-from her.synthesis.furniture import furniture
-from her.synthesis.headings import headings
-from her.synthesis.prose import Prose
-from her.synthesis.told import Told
+from her.synthesis.extraction.told import Told
+from her.synthesis.people.aliases import discover
+from her.synthesis.sources.furniture import furniture
+from her.synthesis.text.cuts import parts
+from her.synthesis.text.estimate import length, tokens
+from her.synthesis.text.headings import headings
+from her.synthesis.text.prose import Prose
 
 TALK = (
     "“Is the boat ready?” said Ann. “The tide turns at noon.”\n\n“It was ready at dawn,” said Joanne.\n\n"

@@ -15,10 +15,10 @@ from her.errors import InputError
 from her.llm import Reply, Request
 from her.schema import Book
 from her.synthesis import Reject, Shelf, SynthConfig, book_of, read_source, synthesize
-from her.synthesis.aliases import discover
-from her.synthesis.prose import Prose
+from her.synthesis.extraction.told import Told
+from her.synthesis.people.aliases import discover
 from her.synthesis.rehearsal import Rehearsal, rehearse
-from her.synthesis.told import Told
+from her.synthesis.text.prose import Prose
 
 TALK = (
     "“Is the boat ready?” said Ann. “The tide turns at noon.”\n\n“It was ready at dawn,” said Joanne.\n\n"

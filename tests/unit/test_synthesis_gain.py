@@ -22,10 +22,10 @@ from her.renderers import render_turn
 from her.schema import Character, Dialogue, Part, Scene, Span, Turn
 from her.stage import RunFolder
 from her.store import canonical, read_jsonl, write_jsonl
-from her.synthesis.gain import GainResult, gain_of, measure_gains
-from her.synthesis.gain_case import OUT_OF_ORDER, Case, GainConfig, Unmeasured, copied_share, places, source_parts
-from her.synthesis.gain_report import GainReport, GainSummary
-from her.synthesis.wording import words
+from her.synthesis.gain.case import OUT_OF_ORDER, Case, GainConfig, Unmeasured, copied_share, places, source_parts
+from her.synthesis.gain.measure import GainResult, gain_of, measure_gains
+from her.synthesis.gain.report import GainReport, GainSummary
+from her.synthesis.text.wording import words
 
 CONFIG = GainConfig(controls=1, copy_weight=1.0)
 THOUGHTS = (

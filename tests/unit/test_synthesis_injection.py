@@ -17,7 +17,8 @@ from her.data.samples import Left, SampleRule, places, sample
 from her.llm import Delta, Reply, Request
 from her.llm.chatml import render_chatml
 from her.schema import Character, Dialogue, Part, Scene, SFTSample, Turn
-from her.synthesis import SynthConfig, book_of, flagged, injection, synthesize
+from her.synthesis import SynthConfig, book_of, flagged, synthesize
+from her.synthesis.checks import injection
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "injections.jsonl"
 DATA = Path(os.environ.get("HER_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -16,11 +16,11 @@ from her.llm import Delta, Reply, Request, ScriptedModel, ScriptedReply, Usage
 from her.schema import Book, Character, Dialogue, Part, Scene, Turn
 from her.store import sha256_text
 from her.synthesis import SynthConfig, SynthResult, book_of, read_curated, summary, synthesize
-from her.synthesis.evidence import find, verify
-from her.synthesis.passage import Passage
-from her.synthesis.role_thinking import question
-from her.synthesis.system_thinking import draft_question, rewrite_question
+from her.synthesis.stages.role_thinking import question
+from her.synthesis.stages.system_thinking import draft_question, rewrite_question
 from her.synthesis.teacher import fill, read_fields
+from her.synthesis.text.evidence import find, verify
+from her.synthesis.text.passage import Passage
 
 DATA = Path(os.environ.get("HER_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CURATED = DATA / "coser" / "king-lear.full.json"

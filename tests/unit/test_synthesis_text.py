@@ -10,16 +10,16 @@ from her.errors import InputError
 from her.schema import Span
 from her.story import load_gold
 from her.story.load import story_path
-from her.synthesis.aliases import discover
-from her.synthesis.beats import bare_turn
-from her.synthesis.book import book_of, read_book
-from her.synthesis.paragraphs import paragraphs
-from her.synthesis.prose import Prose
-from her.synthesis.quotes import quotations
-from her.synthesis.scenes import scenes
-from her.synthesis.speakers import attribute, spoken
-from her.synthesis.told import Told
-from her.synthesis.wording import normalise, same_words, sentences
+from her.synthesis.extraction.beats import bare_turn
+from her.synthesis.extraction.scenes import scenes
+from her.synthesis.extraction.speakers import attribute, spoken
+from her.synthesis.extraction.told import Told
+from her.synthesis.people.aliases import discover
+from her.synthesis.sources.book import book_of, read_book
+from her.synthesis.text.paragraphs import paragraphs
+from her.synthesis.text.prose import Prose
+from her.synthesis.text.quotes import quotations
+from her.synthesis.text.wording import normalise, same_words, sentences
 
 DATA = Path(os.environ.get("HER_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 NOVEL = DATA / "novels" / "pride-and-prejudice.txt"

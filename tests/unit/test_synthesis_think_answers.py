@@ -15,12 +15,12 @@ from her.errors import DeadLetterError, ReplyError, TeacherError
 from her.llm import Reply, Request, Usage
 from her.renderers import read_strict
 from her.schema import Message, Turn
-from her.synthesis.enriched import Standing, accept
 from her.synthesis.reading import parted, read_object, read_texts
 from her.synthesis.result import SynthConfig
+from her.synthesis.stages.enriched import Standing, accept
 from her.synthesis.teacher import Answer, Ask, Choice, FreeAsk, Teacher, Text, fill
-from her.synthesis.voice import plan_fault
-from her.synthesis.wording import ends_properly, shares_run
+from her.synthesis.text.voice import plan_fault
+from her.synthesis.text.wording import ends_properly, shares_run
 from her.synthesis.worked import Task, work
 
 FREE = SynthConfig(guided=False, retries=2, tell_faults=True)

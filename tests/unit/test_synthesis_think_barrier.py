@@ -9,8 +9,8 @@ from strong_teacher import Strong
 
 from her.llm import Request
 from her.schema import Character, Dialogue, Part, Scene, Turn
-from her.synthesis.demand import ask
 from her.synthesis.result import SynthConfig
+from her.synthesis.settings.demand import ask
 from her.synthesis.worked import Task, work
 
 FREE = SynthConfig(guided=False, seed=3, retries=0)

@@ -15,13 +15,13 @@ from her.llm import Reply, Request
 from her.renderers.layouts import dialogue_layouts
 from her.schema import ENVIRONMENT, Book, Dialogue, Part, Turn
 from her.synthesis.cost import stage_costs
+from her.synthesis.extraction.stagecraft import Extracted
 from her.synthesis.join import join
 from her.synthesis.prepared import Prepared
 from her.synthesis.result import SynthConfig, SynthResult
-from her.synthesis.stagecraft import Extracted
+from her.synthesis.stages.windows import size, windows
 from her.synthesis.summary import summary
 from her.synthesis.tally import Counts, summed
-from her.synthesis.windows import size, windows
 from her.synthesis.worked import Task, Worked, work
 
 FREE = SynthConfig(guided=False, seed=3)

@@ -11,8 +11,8 @@ from strong_teacher import Strong, plan_text, said, talk
 from her.errors import TeacherError
 from her.llm import Reply, Request
 from her.schema import Character, Dialogue, Part, Scene, Turn
-from her.synthesis.plan import draft_ask, draft_kind, read_draft, rewrite_ask, target_words
 from her.synthesis.result import SynthConfig
+from her.synthesis.stages.plan import draft_ask, draft_kind, read_draft, rewrite_ask, target_words
 from her.synthesis.worked import Task, Worked, work
 
 FREE = SynthConfig(guided=False, seed=3)

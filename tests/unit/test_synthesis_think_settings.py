@@ -11,12 +11,12 @@ from her.errors import TeacherError
 from her.llm import Reply, Request, ScriptedModel, ScriptedReply
 from her.renderers import chat
 from her.schema import Book, Chapter, Character, Dialogue, Part, Plot, Scene, Span, Turn
-from her.synthesis.curated import Curated
-from her.synthesis.demand import added, excerpt
-from her.synthesis.evidence import find
-from her.synthesis.passage import Passage, passage_of
 from her.synthesis.pipeline import synthesize
 from her.synthesis.result import Reject, SynthConfig
+from her.synthesis.settings.demand import added, excerpt
+from her.synthesis.sources.curated import Curated
+from her.synthesis.text.evidence import find
+from her.synthesis.text.passage import Passage, passage_of
 from her.synthesis.worked import Task, Worked, work
 
 FREE = SynthConfig(guided=False, seed=3)

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from her.errors import TeacherError
 from her.renderers import read_strict
 from her.schema import Part, Span, Turn
-from her.synthesis.enriched import Standing, accept, added_words
-from her.synthesis.fidelity import difference, relaid, similarity
-from her.synthesis.language import language, mixes
-from her.synthesis.passage import Passage
-from her.synthesis.voice import action_fault, thought_fault
+from her.synthesis.stages.enriched import Standing, accept, added_words
+from her.synthesis.text.fidelity import difference, relaid, similarity
+from her.synthesis.text.language import language, mixes
+from her.synthesis.text.passage import Passage
+from her.synthesis.text.voice import action_fault, thought_fault
 
 EN = Turn(id="t1", speaker="Anna", parts=(Part(kind="speech", text="It was one when I said it. Sit down and eat."),))
 EN_FULL = Turn(

@@ -16,7 +16,7 @@ from her.reward import Brief, GateConfig, GroupConfig
 from her.reward.brief import SMALL, Mode
 from her.reward.novelty import NoveltyConfig
 from her.schema import HistoryPolicy, Record
-from her.synthesis.gain_case import GainConfig
+from her.synthesis.gain.case import GainConfig
 from her.synthesis.result import SynthConfig
 from her.train.policy import PolicyConfig
 from her.train.sft import SFTConfig

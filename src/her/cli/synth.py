@@ -107,7 +107,7 @@ def synth(
     from her.llm.budget import Budget
     from her.stage import RunFolder
     from her.synthesis import SynthConfig, read_source
-    from her.synthesis.shard import read_shard
+    from her.synthesis.sources.shard import read_shard
 
     ray = engine == "ray"
     if workers is not None and not ray:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from her.schema import Dialogue
     from her.stats import Estimate
     from her.store import Growing
-    from her.synthesis.check_report import CheckReport
-    from her.synthesis.checker import Finding
-    from her.synthesis.labelled import KindScore
+    from her.synthesis.checks.checker import Finding
+    from her.synthesis.checks.labelled import KindScore
+    from her.synthesis.checks.report import CheckReport
 
 
 def check(
@@ -37,8 +37,8 @@ def check(
     from her.llm import open_model
     from her.schema import Dialogue
     from her.store import Together, stream_jsonl
-    from her.synthesis import labelled
-    from her.synthesis.checker import KINDS
+    from her.synthesis.checks import labelled
+    from her.synthesis.checks.checker import KINDS
 
     if (dialogues is None) != bench:
         raise InputError("give a file of dialogues or --bench, one of the two")
@@ -77,7 +77,7 @@ class _Writing:
     show: bool
 
     def write(self, dialogue: "Dialogue", findings: "Sequence[Finding]") -> None:
-        from her.synthesis.checker import flagged
+        from her.synthesis.checks.checker import flagged
 
         if self.dialogues is not None:
             self.dialogues.write(flagged(dialogue, findings))
@@ -92,9 +92,9 @@ async def _run(
     model: "ChatModel | None", source: "Iterable[Dialogue]", writing: _Writing, *, keep: bool
 ) -> "tuple[CheckReport, dict[str, tuple[Finding, ...]]]":
     """The counts, and with `keep` the findings by dialogue."""
-    from her.synthesis.check_report import CheckCounter
-    from her.synthesis.checker import check as rules
-    from her.synthesis.second_reader import check_with_teacher
+    from her.synthesis.checks.checker import check as rules
+    from her.synthesis.checks.report import CheckCounter
+    from her.synthesis.checks.second_reader import check_with_teacher
 
     counter = CheckCounter()
     kept = {}

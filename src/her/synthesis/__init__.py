@@ -1,13 +1,13 @@
 """Teacher's work: a text becomes scenes, scenes become two-layer dialogues. The dear, stochastic step, done once."""
 
-from her.synthesis.book import book_of, read_book
-from her.synthesis.checker import Finding, check, flagged
-from her.synthesis.curated import Curated, read_curated
+from her.synthesis.checks.checker import Finding, check, flagged
+from her.synthesis.checks.second_reader import SecondReading, check_with_teacher
 from her.synthesis.pipeline import synthesize
 from her.synthesis.result import Reject, SynthConfig, SynthReport, SynthResult, Verified
-from her.synthesis.second_reader import SecondReading, check_with_teacher
-from her.synthesis.shelf import Shelf
-from her.synthesis.source import read_source
+from her.synthesis.sources.book import book_of, read_book
+from her.synthesis.sources.curated import Curated, read_curated
+from her.synthesis.sources.shelf import Shelf
+from her.synthesis.sources.source import read_source
 from her.synthesis.summary import summary
 
 __all__ = [

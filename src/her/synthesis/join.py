@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from her.errors import StoreError
 from her.renderers.layouts import dialogue_layouts
 from her.schema import ENVIRONMENT, Book, Dialogue
+from her.synthesis.extraction.stagecraft import Extracted
 from her.synthesis.prepared import Prepared
 from her.synthesis.result import Reject, SynthReport, SynthResult, Verified
-from her.synthesis.stagecraft import Extracted
 from her.synthesis.tally import Tally, summed
-from her.synthesis.wording import same_words
+from her.synthesis.text.wording import same_words
 from her.synthesis.worked import Worked
 
 

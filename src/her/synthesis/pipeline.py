@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from her.llm import ChatModel
 from her.schema import Book
-from her.synthesis.curated import Curated
 from her.synthesis.join import join
 from her.synthesis.prepared import Progress, prepare
 from her.synthesis.result import SynthConfig, SynthResult
+from her.synthesis.sources.curated import Curated
 from her.synthesis.teacher import Teacher
 from her.synthesis.worked import work
 

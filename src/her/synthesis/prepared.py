@@ -12,18 +12,18 @@ from dataclasses import dataclass, replace
 from her.errors import InputError, TagError
 from her.renderers import render_turn
 from her.schema import Book, Chapter, Dialogue, Turn
-from her.synthesis import setting
-from her.synthesis.complete import complete
-from her.synthesis.curated import Curated
-from her.synthesis.demand import added
-from her.synthesis.names import Person
-from her.synthesis.passage import Passage, passage_of
-from her.synthesis.prose import Prose
+from her.synthesis.extraction.stagecraft import Extracted, extract
+from her.synthesis.extraction.told import Told
+from her.synthesis.people.names import Person
 from her.synthesis.result import Reject, SynthConfig
-from her.synthesis.stagecraft import Extracted, extract
+from her.synthesis.settings import setting
+from her.synthesis.settings.complete import complete
+from her.synthesis.settings.demand import added
+from her.synthesis.sources.curated import Curated
 from her.synthesis.tally import Tally
 from her.synthesis.teacher import Teacher
-from her.synthesis.told import Told
+from her.synthesis.text.passage import Passage, passage_of
+from her.synthesis.text.prose import Prose
 from her.synthesis.worked import Task
 
 Progress = Callable[[int, int, str], None]

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from her.errors import InputError
 from her.llm import Delta, Reply, Request, Usage
 from her.schema import Book, Chapter, Record
-from her.synthesis.aliases import discover
-from her.synthesis.chunks import Chunk, chunks
-from her.synthesis.curated import Curated
-from her.synthesis.estimate import tokens
-from her.synthesis.names import Roster
+from her.synthesis.extraction.chunks import Chunk, chunks
+from her.synthesis.extraction.speakers import attribute, spoken
+from her.synthesis.extraction.told import Told
+from her.synthesis.people.aliases import discover
+from her.synthesis.people.names import Roster
 from her.synthesis.pipeline import synthesize
 from her.synthesis.prepared import chosen
-from her.synthesis.prose import Prose
 from her.synthesis.result import SynthConfig
-from her.synthesis.speakers import attribute, spoken
-from her.synthesis.told import Told
+from her.synthesis.sources.curated import Curated
+from her.synthesis.text.estimate import tokens
+from her.synthesis.text.prose import Prose
 
 _FENCED = re.compile(r"^==== (\w+) ====\n(.*)\n==== \1 ====", re.DOTALL | re.MULTILINE)
 _SHORT, _LONG = 25, 600

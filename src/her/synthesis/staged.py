@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from her.schema import Chapter, Plot, Span, Turn
-from her.synthesis.names import Person
+from her.synthesis.people.names import Person
 from her.synthesis.result import Reject
 
 

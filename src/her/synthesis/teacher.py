@@ -24,7 +24,7 @@ from her.store import canonical
 from her.synthesis.reading import read_texts
 from her.synthesis.result import Reject, Stage, SynthConfig
 from her.synthesis.tally import Counts
-from her.synthesis.wording import ends_properly, normalise, whole_sentences
+from her.synthesis.text.wording import ends_properly, normalise, whole_sentences
 
 T = TypeVar("T")
 _SECTION = re.compile(r"^\[(system|user|assistant)\]\n", re.MULTILINE)

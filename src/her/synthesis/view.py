@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from her.renderers import chat, render_turn
 from her.schema import Character, Message, Scene, Turn, Viewer
-from her.synthesis.wording import clip, sentences
+from her.synthesis.text.wording import clip, sentences
 
 OWN_CHARS, OTHERS_CHARS = 1500, 500
 """Characters of a field of one's own card and of another's profile that a request shows (HER's figures)."""

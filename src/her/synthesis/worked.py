@@ -10,15 +10,15 @@ from collections.abc import Callable
 
 from her.llm import ChatModel
 from her.schema import Dialogue, Record, Turn
-from her.synthesis.by_turn import by_turn
-from her.synthesis.checker import flagged
-from her.synthesis.demand import demand
-from her.synthesis.enrich import enrich
-from her.synthesis.passage import Passage
-from her.synthesis.plan import plans
+from her.synthesis.checks.checker import flagged
 from her.synthesis.result import Reject, SynthConfig
+from her.synthesis.settings.demand import demand
+from her.synthesis.stages.by_turn import by_turn
+from her.synthesis.stages.enrich import enrich
+from her.synthesis.stages.plan import plans
 from her.synthesis.tally import Tally
 from her.synthesis.teacher import Teacher
+from her.synthesis.text.passage import Passage
 
 
 class Task(Record):

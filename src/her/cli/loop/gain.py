@@ -12,9 +12,9 @@ from her.llm import LedgerScorer, fingerprint, open_scorer
 from her.schema import Dialogue
 from her.stage import Finished, Outcome, Progress
 from her.store import Together, stream_jsonl, write_json
-from her.synthesis.gain import measure_gains
-from her.synthesis.gain_case import GainConfig, book_of, weighed
-from her.synthesis.gain_report import GainSummary
+from her.synthesis.gain.case import GainConfig, book_of, weighed
+from her.synthesis.gain.measure import measure_gains
+from her.synthesis.gain.report import GainSummary
 
 ROOMS = ("schema", "renderers", "synthesis", "llm", "cli/loop/gain")
 

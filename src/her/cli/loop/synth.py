@@ -17,7 +17,7 @@ from her.stage import Finished, Outcome, Progress, finished
 from her.store import read_json
 from her.story import load_book, story_path
 from her.synthesis import Curated, Shelf, SynthConfig, SynthReport, read_source
-from her.synthesis.shard import Shard
+from her.synthesis.sources.shard import Shard
 
 ROOMS = ("schema", "renderers", "synthesis", "llm", "cli/loop/synth", "cli/loop/teaching", "cli/loop/volume")
 

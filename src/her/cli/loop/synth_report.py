@@ -13,7 +13,7 @@ from her.llm.prices import cost_usd, price
 from her.schema import Dialogue
 from her.store import read_json, stream_jsonl
 from her.synthesis import SynthReport
-from her.synthesis.gain_report import GainReport
+from her.synthesis.gain.report import GainReport
 
 VERSIONED = ("her", "pydantic", "torch", "transformers", "xllamacpp")
 SHOWN = 2

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from her.synthesis.wording import sentences
+from her.synthesis.text.wording import sentences
 
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|「[^」]*」|『[^』]*』|‘[^’]{2,}?[,.!?]?’(?!\w)")
 _CONJUNCTION = r"(?:and|but|because|for|so|since|while|though|although|as|or|yet|which|who)\b"

@@ -17,11 +17,11 @@ from itertools import pairwise
 
 from her.schema import Flag
 from her.synthesis.checks.clauses import whole_sentences
+from her.synthesis.checks.lexicon import any_of
 from her.synthesis.checks.people import is_han
 from her.synthesis.checks.roots import COMMON, root, roots
 from her.synthesis.checks.standpoint import Hidden, Standpoint, flag
-from her.synthesis.lexicon import any_of
-from her.synthesis.wording import STOPWORDS, shares_run, words
+from her.synthesis.text.wording import STOPWORDS, shares_run, words
 
 KIND = "impossible_knowledge"
 _NEEDED = 3

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from her.schema import Flag
 from her.synthesis.checks import third_person_thought
 from her.synthesis.checks.clauses import Sentence, split, whole_sentences
+from her.synthesis.checks.lexicon import any_of
 from her.synthesis.checks.people import is_han
 from her.synthesis.checks.roots import COMMON, roots
 from her.synthesis.checks.standpoint import Standpoint, flag
-from her.synthesis.lexicon import any_of
-from her.synthesis.wording import shares_run
+from her.synthesis.text.wording import shares_run
 
 KIND = "mind_reading"
 _RUN = 6

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from her.schema import Character
+from her.synthesis.checks.lexicon import any_of
 from her.synthesis.checks.roots import root
-from her.synthesis.lexicon import any_of
-from her.synthesis.names import TITLES, Gender
-from her.synthesis.wording import words
+from her.synthesis.people.names import TITLES, Gender
+from her.synthesis.text.wording import words
 
 OWN = frozenset({"i", "i'm", "i've", "i'll", "i'd", "me", "my", "mine", "myself"})
 """First person singular."""

@@ -6,7 +6,7 @@ as everywhere in this room.
 
 from functools import lru_cache
 
-from her.synthesis.wording import content_words
+from her.synthesis.text.wording import content_words
 
 _COMMON_TEXT = """
 i've i'm i'll i'd you're you've you'll you'd he's he'd he'll she's she'd she'll we're we've we'll we'd they're they've

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 
 from her.schema import Flag, Scene
+from her.synthesis.checks.lexicon import any_of, phrases
 from her.synthesis.checks.standpoint import Standpoint, flag
-from her.synthesis.lexicon import any_of, phrases
 
 KIND = "says_user"
 _LEXICON = "out_of_fiction"

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from her.renderers import foreign_names
 from her.schema import ENVIRONMENT, Flag
 from her.synthesis.checks.clauses import quotations, unquoted
+from her.synthesis.checks.lexicon import any_of
 from her.synthesis.checks.people import is_han
 from her.synthesis.checks.standpoint import Standpoint, flag
-from her.synthesis.lexicon import any_of
-from her.synthesis.names import SPEECH_VERBS
-from her.synthesis.wording import words
+from her.synthesis.people.names import SPEECH_VERBS
+from her.synthesis.text.wording import words
 
 KIND = "speaks_for_others"
 _SAYS = rf"(?:{'|'.join(sorted(SPEECH_VERBS))}|{any_of('perspective', 'says_now')})\b"

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 from her.schema import Flag
 from her.synthesis.checks.clauses import split, unquoted
+from her.synthesis.checks.lexicon import any_of
 from her.synthesis.checks.people import FIRST, HE, OWN_HAN, SHE, is_han, mentioned
 from her.synthesis.checks.standpoint import Standpoint, flag
-from her.synthesis.lexicon import any_of
-from her.synthesis.wording import words
+from her.synthesis.text.wording import words
 
 KIND = "third_person_thought"
 FINITE = (

@@ -13,11 +13,11 @@ from her.renderers.spoken_thought import RUN_WORDS, runs
 from her.schema import Flag, Part
 from her.synthesis.checks import third_person_thought
 from her.synthesis.checks.clauses import unquoted, whole_sentences
+from her.synthesis.checks.lexicon import any_of
 from her.synthesis.checks.people import HE, OWN, SHE
 from her.synthesis.checks.roots import roots
 from her.synthesis.checks.standpoint import Standpoint, flag
-from her.synthesis.lexicon import any_of
-from her.synthesis.wording import shares_run, words
+from her.synthesis.text.wording import shares_run, words
 
 KIND = "thought_in_speech"
 _LABEL = re.compile(any_of("perspective", "thought_labels"), re.IGNORECASE)

@@ -1,0 +1,1 @@
+"""From a book's chapters to scenes of bare turns: what happens, who is present, who speaks."""
