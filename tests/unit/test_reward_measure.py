@@ -9,9 +9,10 @@ from reward_cases import SCENE, RuleJudge, WordScorer, comparison, preference, t
 
 from her.errors import VerdictError
 from her.reward.blend import BlendJudge, fit_blend, load_blend, save_blend
-from her.reward.features import NAMES, features
+from her.reward.features import FAULTS, NAMES, features
 from her.reward.measure import LengthJudge, measure, select
 from her.reward.parts import parts
+from her.reward.signed import PRIOR, signed_logistic
 from her.schema import Comparison, Preference, Scene, Winner
 
 A, B = turn("Stones walk, father."), turn("Okay, whatever! As an AI I can text you!!!")
@@ -124,6 +125,34 @@ def test_the_blend_learns_agrees_in_both_orders_and_survives_its_file(tmp_path: 
     assert first.model_dump()["winner"] == "cand_1"
     (level,) = asyncio.run(judge.judge([comparison(A, A)]))
     assert level.model_dump()["winner"] == "tie"
+
+
+def test_a_fit_keeps_to_the_named_sides_and_solves_its_problem() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 6))
+    y = (x @ np.array([-1.0, 1.0, 0.5, -0.5, 0.2, 0.0]) + rng.normal(size=40) > 0).astype(float)
+    sides = np.array([-1.0, -1.0, 1.0, 1.0, 0.0, 0.0])
+    w = signed_logistic(x, y, sides_P=sides, ridge=1.0)
+    assert (w * sides >= 0).all()
+    gradient = x.T @ (1 / (1 + np.exp(-x @ w)) - y) + (w - PRIOR * sides)
+    free = w != 0
+    assert np.abs(gradient[free]).max() < 1e-6
+    assert (gradient[~free] * sides[~free] >= 0).all()  # where a weight is held at 0, it would go to the other side
+    assert not free[1]
+
+
+def test_no_blend_pays_for_a_fault_however_few_its_pairs() -> None:
+    """Labels that praise the repeating reply: its weight ends at 0, not above."""
+    good, loop = turn("The stones are counted, Tom."), turn("I count. I count. I count. I count. I count.")
+    pairs = [p.model_copy(update={"comparison": comparison(loop, good), "winner": "cand_1"}) for p in _pairs(12)]
+    pairs = [
+        p.model_copy(update={"comparison": p.comparison.model_copy(update={"scene": q.comparison.scene})})
+        for p, q in zip(pairs, _pairs(12), strict=True)
+    ]
+    model = asyncio.run(fit_blend(pairs, scorer=None, seed=0))
+    weights = dict(zip(model.inputs, model.weights, strict=True))
+    assert all(weights[name] <= 0 for name in FAULTS)
+    assert weights["repeats_itself"] == 0
 
 
 def test_the_blend_refuses_what_it_was_not_fitted_with(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """BlendJudge: a logistic regression on differences of features and likelihoods.
 
 Owns fitting, the fitted record and its use. There is no intercept and every input is a difference of the two
-candidates, so the two orders agree by construction. It is the cheapest trained judge there is: a few numbers that a
-person can read, fitted on a few dozen labelled pairs, and a floor that a trained language model has to beat.
+candidates, so the two orders agree by construction. Faults can only cost and virtues can only help (`signed`). It is
+the cheapest trained judge there is: a few numbers that a person can read, fitted on a few dozen labelled pairs, and a
+floor that a trained language model has to beat.
 
 The lengths of the three layers are fitted with the rest and then left out: what labels owe to length is explained by
 length and by nothing else, and no verdict follows from it (length control as in Dubois et al. 2024).
@@ -18,10 +19,10 @@ from pydantic import ValidationError
 from her.errors import VerdictError
 from her.llm.model import Scorer
 from her.reward.brief import SMALL, Brief
-from her.reward.features import LENGTHS, NAMES, features, lengths
+from her.reward.features import FAULTS, LENGTHS, NAMES, VIRTUES, features, lengths
 from her.reward.likelihood import Likelihood, View, likelihoods
 from her.reward.pmi import verdict
-from her.reward.ratings import ridge_logistic
+from her.reward.signed import signed_logistic
 from her.schema import Comparison, Preference, Record, Turn, Unparsed, Verdict
 from her.stats import Estimate, clustered_mean
 from her.store import canonical, read_text, sha256_text, write_json
@@ -31,13 +32,16 @@ LIKELIHOODS = ("persona_gain", "history_gain")
 """Inputs that need a scorer: what the persona and what the history explain of the reply, in nats per token. Per token,
 because a sum pays for length. Plain likelihood is no input: labellers prefer the less likely of two replies that are
 both good English, and a policy rewarded for being unlikely ends in noise."""
+FURTHEST = 3.0
+"""Standard deviations of the fitted pairs beyond which a difference counts no more: a policy's replies differ by far
+more than labelled ones do, and one runaway number should not decide alone."""
 RIDGES = (1.0, 3.0, 10.0, 30.0)
 
 
 class BlendModel(Record):
     """A fitted blend. Weights are per standard deviation of the input's difference on the fitted pairs."""
 
-    format: str = "her-blend-1"
+    format: str = "her-blend-2"
     inputs: tuple[str, ...]
     weights: tuple[float, ...]
     scales: tuple[float, ...]
@@ -79,14 +83,14 @@ class BlendJudge:
         self.name = f"blend:{model.scorer or 'features'}"
         self.fingerprint = model.fingerprint
         self._scorer = scorer
-        self._weights = np.array(model.weights) / np.array(model.scales)
+        self._weights, self._scales = np.array(model.weights), np.array(model.scales)
 
     async def judge(self, comparisons: Sequence[Comparison]) -> list[Verdict]:
         rows = await differences(comparisons, scorer=self._scorer, brief=self.model.brief)
         return [
             Unparsed(reason="nothing_to_score")
             if row is None
-            else verdict(float(row @ self._weights), 0.0, tie_band=self.model.tie_band)
+            else verdict(float(_scaled(row, self._scales) @ self._weights), 0.0, tie_band=self.model.tie_band)
             for row in rows
         ]
 
@@ -94,6 +98,15 @@ class BlendJudge:
 def inputs(*, scored: bool) -> tuple[str, ...]:
     """Names of the inputs, in order."""
     return (*NAMES, *LIKELIHOODS) if scored else NAMES
+
+
+def _scaled(rows: NDArray[np.float64], scales_P: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(rows / scales_P, -FURTHEST, FURTHEST)
+
+
+def _sides(names: Sequence[str]) -> NDArray[np.float64]:
+    """-1 for a fault, 1 for a virtue, 0 for what may go either way."""
+    return np.array([-1.0 if n in FAULTS else float(n in VIRTUES or n in LIKELIHOODS) for n in names])
 
 
 async def differences(
@@ -144,7 +157,8 @@ async def fit_blend(
     x_NP = np.hstack([np.array([r for _, r in kept]), lengths_NL])
     scales_P = np.sqrt(np.mean(x_NP**2, axis=0))  # about zero, not about the mean: the order of a pair is arbitrary
     scales_P[scales_P < 1e-9] = 1.0
-    x_NP = x_NP / scales_P
+    x_NP = _scaled(x_NP, scales_P)
+    sides_P = np.append(_sides(inputs(scored=scorer is not None)), np.zeros(len(LENGTHS)))
     used = x_NP.shape[1] - len(LENGTHS)
     y_N = np.array([{"cand_1": 1.0, "tie": 0.5, "cand_2": 0.0}[p.winner] for p, _ in kept])
     shuffled = [scenes[i] for i in np.random.default_rng(seed).permutation(len(scenes))]
@@ -155,13 +169,15 @@ async def fit_blend(
         margins_N = np.zeros(len(kept))
         for fold in sorted(set(fold_of.values())):
             out = fold_N == fold
-            margins_N[out] = x_NP[out, :used] @ ridge_logistic(x_NP[~out], y_N[~out], ridge=ridge)[:used]
+            margins_N[out] = (
+                x_NP[out, :used] @ signed_logistic(x_NP[~out], y_N[~out], sides_P=sides_P, ridge=ridge)[:used]
+            )
         loss = float(np.mean(np.logaddexp(0.0, margins_N) - y_N * margins_N))
         if best is None or loss < best[0]:
             best = (loss, ridge, margins_N)
     assert best is not None
     _, ridge, margins_N = best
-    weights_P = ridge_logistic(x_NP, y_N, ridge=ridge)
+    weights_P = signed_logistic(x_NP, y_N, sides_P=sides_P, ridge=ridge)
     right = [1.0 - abs(y - (0.5 if abs(m) <= tie_band else float(m > 0))) for y, m in zip(y_N, margins_N, strict=True)]
     return BlendModel(
         inputs=inputs(scored=scorer is not None),
@@ -190,6 +206,6 @@ def load_blend(path: Path) -> BlendModel:
         model = BlendModel.model_validate_json(text)
     except ValidationError as e:
         raise VerdictError(f"{path}: not a fitted blend: {e.errors()[0]['msg']}; fit one with `her run`") from e
-    if model.format != "her-blend-1" or not len(model.inputs) == len(model.weights) == len(model.scales):
+    if model.format != "her-blend-2" or not len(model.inputs) == len(model.weights) == len(model.scales):
         raise VerdictError(f"{path}: a blend of another format; fit it again")
     return model

@@ -41,6 +41,20 @@ NAMES = (
     "word_length",
 )
 """Every feature, sorted; `features` returns them in this order. None of them is a length: see `LENGTHS`."""
+FAULTS = frozenset(NAMES) - {
+    "address",
+    "exclaims",
+    "has_action",
+    "has_speech",
+    "has_thought",
+    "own_secret",
+    "question",
+    "takes_up",
+    "word_length",
+}
+"""Features that can only speak against a reply."""
+VIRTUES = frozenset({"takes_up"})
+"""Features that can only speak for it. The rest may go either way."""
 LENGTHS = ("thought_length", "action_length", "speech_length")
 """Length of each layer, log(1 + words). Never a reason for a verdict: labellers write the reply they like with more
 care, and a judge that learns so teaches a policy to pad. They are in a fit to be accounted for, and out of its use."""

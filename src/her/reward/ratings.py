@@ -87,14 +87,10 @@ def rate_all(n: int, design_RP: Floats, scores_BR: Floats, *, ridge: float = 0.5
     return Rated(strengths_Bn=strengths_Bn, errors_Bn=errors_Bn, position_B=w_BP[:, n + 1], belief_B=belief_B)
 
 
-def ridge_logistic(design_RP: Floats, target_R: Floats, *, ridge: float) -> Floats:
-    """argmin_w  -sum_r [t log p + (1-t) log(1-p)] + ridge/2 |w|^2, p = sigmoid(X w)."""
-    w_P: Floats = newton(design_RP, target_R[None], np.ones((1, len(target_R))), ridge=ridge)[0]
-    return w_P
-
-
 def newton(design_RP: Floats, target_BR: Floats, there_BR: Floats, *, ridge: float) -> Floats:
-    """The same for B problems at once, (B, P); rows of weight 0 are not there. Newton with step halving. A problem that
+    """argmin_w  -sum_r [t log p + (1-t) log(1-p)] + ridge/2 |w|^2, p = sigmoid(X w), for B problems at once, (B, P).
+
+    Rows of weight 0 are not there. Newton with step halving. A problem that
     is solved is left alone, so that its digits do not depend on what is solved beside it."""
     w_BP = np.zeros((len(target_BR), design_RP.shape[-1]))
     if not target_BR.size:
