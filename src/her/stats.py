@@ -1,6 +1,7 @@
 """Estimates with their uncertainty. A share or mean is shown with n and an interval, or not at all."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,6 +36,29 @@ def share(successes: int, n: int) -> Estimate:
 def clustered_mean(values: list[float], clusters: list[str], *, seed: int, draws: int = 2000) -> Estimate:
     """A mean with a percentile bootstrap interval that resamples whole clusters (scenes), not observations."""
     return clustered_ratio(values, [1] * len(values), clusters, seed=seed, draws=draws)
+
+
+def clustered_score(
+    values: Sequence[float], clusters: Sequence[str], *, seed: int, scale: tuple[float, float] = (0.0, 1.0)
+) -> Estimate:
+    """A mean score on a scale of known ends. Resampled by cluster, as `clustered_mean`.
+
+    Where every cluster scored the same there is nothing to resample, and the bootstrap would claim certainty from a
+    handful of scenes: Wilson's interval with one observation a cluster stands in.
+
+    Args:
+        scale: The least and the greatest value there can be.
+    """
+    found = clustered_mean(list(values), list(clusters), seed=seed)
+    least, greatest = scale
+    if found.value is None or found.low != found.high or not least <= found.value <= greatest or greatest == least:
+        return found
+    number = len(set(clusters))
+    few = share(round((found.value - least) / (greatest - least) * number), number)
+    assert few.low is not None
+    assert few.high is not None
+    low, high = (least + (greatest - least) * edge for edge in (few.low, few.high))
+    return Estimate(value=found.value, low=min(low, found.value), high=max(high, found.value), n=found.n)
 
 
 def clustered_ratio(

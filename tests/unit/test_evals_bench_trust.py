@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from her.errors import ConfigError
 from her.evals.benchmarks.mark import Control, ItemScore, Scored, Unscored
 from her.evals.benchmarks.trust.agreement import alpha, leniency
-from her.evals.benchmarks.trust.bootstrap import clustered, clustered_statistic
+from her.evals.benchmarks.trust.bootstrap import clustered_statistic
 from her.evals.benchmarks.trust.contamination import mark_contaminated
 from her.evals.benchmarks.trust.controls import choice_controls
 from her.evals.benchmarks.trust.paired import detectable, paired
 from her.evals.benchmarks.trust.panel import check_panel, family, panel
 from her.renderers.overlap import bleu, rouge_l, words
+from her.stats import clustered_score
 
 UNITS = [
     {"x": 1.0, "y": 1.0},
@@ -94,7 +95,7 @@ def test_nothing_in_common_is_no_number() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from("stuv")), min_size=1, max_size=30))
 def test_an_interval_holds_its_value_and_stays_on_the_scale(rows: list[tuple[float, str]]) -> None:
-    found = clustered([v for v, _ in rows], [c for _, c in rows], seed=1, scale=(0.0, 1.0))
+    found = clustered_score([v for v, _ in rows], [c for _, c in rows], seed=1, scale=(0.0, 1.0))
     assert found.low is not None
     assert found.value is not None
     assert found.high is not None
@@ -104,7 +105,7 @@ def test_an_interval_holds_its_value_and_stays_on_the_scale(rows: list[tuple[flo
 
 def test_agreeing_clusters_are_not_certainty() -> None:
     # Four stories all wrong on a scale of 100: Wilson's upper bound for 0 of 4 is z^2/(4 + z^2) = .48990.
-    found = clustered([0.0] * 20, [str(n % 4) for n in range(20)], seed=0, scale=(0.0, 100.0))
+    found = clustered_score([0.0] * 20, [str(n % 4) for n in range(20)], seed=0, scale=(0.0, 100.0))
     assert found.high == pytest.approx(100 * 1.959964**2 / (4 + 1.959964**2))
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 from her.errors import VerdictError
 from her.evals.metrics import Reply
 from her.schema import Comparison, Decided, Record, RLPrompt, Turn, Verdict, Viewer
-from her.stats import Estimate, clustered_mean, share
+from her.stats import Estimate, clustered_score
 
 Judge = Callable[[list[Comparison]], Awaitable[list[Verdict]]]
 """One verdict per comparison, in the order given."""
@@ -40,7 +40,7 @@ class WinRate(Record):
     policy: str
     against: str
     rate: Estimate
-    """Wins plus half the ties over wins, losses and ties; interval from resampling scenes (see `_rate`)."""
+    """Wins plus half the ties over wins, losses and ties; interval from resampling scenes."""
     pairs: int
     wins: int
     losses: int
@@ -80,7 +80,7 @@ async def win_rate(
     return WinRate(
         policy=policy[0].policy if policy else "",
         against=against[0].policy if against else "",
-        rate=_rate([s for s, _ in scored], [c for _, c in scored], seed=seed),
+        rate=clustered_score([s for s, _ in scored], [c for _, c in scored], seed=seed),
         pairs=len(games),
         wins=count("win"),
         losses=count("loss"),
@@ -93,22 +93,6 @@ async def win_rate(
         forfeits_against=count("win", "forfeit"),
         games=games,
     )
-
-
-def _rate(scores: list[float], clusters: list[str], *, seed: int) -> Estimate:
-    """The mean score, resampled by scene.
-
-    Where every scene scored the same there is nothing to resample, and the bootstrap would claim certainty from a
-    handful of scenes: Wilson's interval with one observation a scene stands in.
-    """
-    rate = clustered_mean(scores, clusters, seed=seed)
-    if rate.value is None or rate.low != rate.high:
-        return rate
-    scenes = len(set(clusters))
-    few = share(round(rate.value * scenes), scenes)
-    if few.low is None or few.high is None:
-        return rate
-    return Estimate(value=rate.value, low=min(few.low, rate.value), high=max(few.high, rate.value), n=rate.n)
 
 
 async def _both_orders(judge: Judge, asked: Mapping[str, Comparison]) -> dict[str, tuple[Verdict, Verdict]]:

@@ -24,7 +24,7 @@ from her.reward.likelihood import Likelihood, View, likelihoods
 from her.reward.pmi import verdict
 from her.reward.signed import signed_logistic
 from her.schema import Comparison, Preference, Record, Turn, Unparsed, Verdict
-from her.stats import Estimate, clustered_mean
+from her.stats import Estimate, clustered_score
 from her.store import canonical, read_text, sha256_text, write_json
 
 _VIEWS: tuple[View, ...] = ("persona", "stranger", "nowhere")
@@ -191,7 +191,7 @@ async def fit_blend(
         scorer_fingerprint=None if scorer is None else scorer.fingerprint,
         n=len(kept),
         seed=seed,
-        cross_validated=clustered_mean([float(r) for r in right], [p.comparison.scene.id for p, _ in kept], seed=seed),
+        cross_validated=clustered_score([float(r) for r in right], [p.comparison.scene.id for p, _ in kept], seed=seed),
     )
 
 

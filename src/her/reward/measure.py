@@ -18,7 +18,7 @@ from her.reward.length import Layer as Layer
 from her.reward.length import LengthBias, LengthCorrelation, length_correlation, won_by_longer
 from her.reward.length import length as length
 from her.schema import Decided, Preference, Record, Unparsed, Verdict
-from her.stats import Estimate, clustered_mean, share
+from her.stats import Estimate, clustered_score, share
 
 
 class PrincipleAccuracy(Record):
@@ -145,7 +145,7 @@ def mixed_selection(verdicts: Sequence[Verdict]) -> Estimate:
 
 
 def _accuracy(rows: Sequence[tuple[Preference, Decided]], *, seed: int) -> Estimate:
-    return clustered_mean([credit(p, v) for p, v in rows], [p.comparison.scene.id for p, _ in rows], seed=seed)
+    return clustered_score([credit(p, v) for p, v in rows], [p.comparison.scene.id for p, _ in rows], seed=seed)
 
 
 def _tokens(tally: Tally, *, verdicts: int) -> TokensPerVerdict | None:

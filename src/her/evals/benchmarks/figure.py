@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from her.evals.benchmarks.mark import ItemScore, Mark, Scored
-from her.evals.benchmarks.trust.bootstrap import clustered, clustered_statistic
+from her.evals.benchmarks.trust.bootstrap import clustered_statistic
 from her.schema import Record
-from her.stats import Estimate
+from her.stats import Estimate, clustered_score
 
 WHOLE = ""
 """The group of a figure about all items."""
@@ -67,7 +67,7 @@ def mean_figure(
     return Figure(
         metric=metric,
         group=group,
-        estimate=clustered(values, clusters, seed=seed, scale=scale),
+        estimate=clustered_score(values, clusters, seed=seed, scale=scale),
         unscored=reasons.total(),
         reasons=dict(sorted(reasons.items())),
         scale=scale,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from her.errors import VerdictError
 from her.reward.judge import Joint, Judge, both_orders
 from her.schema import Decided, Preference, Record, Unparsed
-from her.stats import Estimate, clustered_mean, share
+from her.stats import Estimate, clustered_score, share
 
 
 class FamilyResistance(Record):
@@ -67,10 +67,7 @@ async def resist(judge: Judge, attacks: Sequence[tuple[str, Preference]], *, see
 
 def _rate(asked: Sequence[tuple[Preference, Joint]], *, seed: int) -> Estimate:
     places = [p.comparison.scene.id for p, _ in asked]
-    resisted = [_resisted(p, j) for p, j in asked]
-    if len(set(places)) == 1:  # nothing to resample: an interval without width would look certain
-        return share(sum(resisted), len(resisted))
-    return clustered_mean([float(r) for r in resisted], places, seed=seed)
+    return clustered_score([float(_resisted(p, j)) for p, j in asked], places, seed=seed)
 
 
 def _family(name: str, asked: Sequence[tuple[Preference, Joint]]) -> FamilyResistance:

@@ -15,7 +15,7 @@ from her.reward.measure import credit
 from her.reward.pack import Pack
 from her.schema import DIMENSIONS, Decided, Preference, Record
 from her.stage import Progress
-from her.stats import Estimate, clustered_mean, share
+from her.stats import Estimate, clustered_mean, clustered_score, share
 
 ALL_FAMILIES = "all"
 JudgeWith = Callable[[Pack | None], Judge]
@@ -163,7 +163,7 @@ def _fit(name: str, pairs: Sequence[Preference], joints: dict[str, list[Joint]],
     ]
     return Fit(
         pack=name,
-        accuracy=clustered_mean(
+        accuracy=clustered_score(
             [credit(p, v) for p, _, v in read], [p.comparison.scene.id for p, _, _ in read], seed=seed
         ),
         unread=share(len(pairs) - len(read), len(pairs)),

@@ -1,8 +1,6 @@
-"""Intervals by resampling whole clusters, for a mean and for any statistic.
+"""Intervals by resampling whole clusters, for any statistic; for a mean see `her.stats`.
 
-Items of one story or scene are not independent: resampling items would claim more than was seen. Where all clusters
-agree there is nothing to resample, and Wilson's interval with one observation a cluster stands in (as in
-`evals/winrate.py`).
+Items of one story or scene are not independent: resampling items would claim more than was seen.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,28 +8,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from her.stats import Estimate, clustered_mean, share
+from her.stats import Estimate
 
 T = TypeVar("T")
 
 NO_DATA = Estimate(value=None, low=None, high=None, n=0)
-
-
-def clustered(values: Sequence[float], clusters: Sequence[str], *, seed: int, scale: tuple[float, float]) -> Estimate:
-    """The mean of `values` with a 95% interval by cluster. `scale`: the least and greatest value there can be."""
-    found = clustered_mean(list(values), list(clusters), seed=seed)
-    if found.value is None or found.low != found.high:
-        return found
-    least, greatest = scale
-    if not least <= found.value <= greatest or greatest == least:
-        return found
-    number = len(set(clusters))
-    place = (found.value - least) / (greatest - least)
-    few = share(round(place * number), number)
-    if few.low is None or few.high is None:
-        return found
-    low, high = (least + (greatest - least) * edge for edge in (few.low, few.high))
-    return Estimate(value=found.value, low=min(low, found.value), high=max(high, found.value), n=found.n)
 
 
 def clustered_statistic(
