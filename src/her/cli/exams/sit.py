@@ -5,6 +5,7 @@ Kill it and start it again: what was paid is in the ledger. Other judges are ano
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -312,15 +313,11 @@ def _score(
     weighed = read_likelihood(root)
 
     def work(folder: Path, progress: Progress) -> Outcome:
+        of_play = defaultdict(list)
+        for j in judged:
+            of_play[j.item_id, j.repeat].append(j)
         scores = tuple(
-            score_item(
-                bench,
-                item,
-                play,
-                [j for j in judged if (j.item_id, j.repeat) == (play.item_id, play.repeat)],
-                settings,
-            )
-            for item, play in _pairs(played)
+            score_item(bench, item, play, of_play[play.item_id, play.repeat], settings) for item, play in _pairs(played)
         )
         scores = with_likelihood(scores, weighed)
         if titles is not None:
