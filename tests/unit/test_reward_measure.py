@@ -144,11 +144,7 @@ def test_a_fit_keeps_to_the_named_sides_and_solves_its_problem() -> None:
 def test_no_blend_pays_for_a_fault_however_few_its_pairs() -> None:
     """Labels that praise the repeating reply: its weight ends at 0, not above."""
     good, loop = turn("The stones are counted, Tom."), turn("I count. I count. I count. I count. I count.")
-    pairs = [p.model_copy(update={"comparison": comparison(loop, good), "winner": "cand_1"}) for p in _pairs(12)]
-    pairs = [
-        p.model_copy(update={"comparison": p.comparison.model_copy(update={"scene": q.comparison.scene})})
-        for p, q in zip(pairs, _pairs(12), strict=True)
-    ]
+    pairs = [preference(loop, good, "cand_1", id=f"c{i}", scene=_scene(i % 4)) for i in range(12)]
     model = asyncio.run(fit_blend(pairs, scorer=None, seed=0))
     weights = dict(zip(model.inputs, model.weights, strict=True))
     assert all(weights[name] <= 0 for name in FAULTS)

@@ -69,7 +69,7 @@ def rate_all(n: int, design_RP: Floats, scores_BR: Floats, *, ridge: float = 0.5
     prior = ridge * np.eye(n + 2)
     centre = np.eye(n) - 1.0 / max(1, n)
     strengths_Bn = w_BP[:, :n] @ centre
-    p_BR = _sigmoid(_times(design_RP, w_BP))
+    p_BR = sigmoid(_times(design_RP, w_BP))
     posterior = np.linalg.inv(_gram(design_RP, there_BR * p_BR * (1 - p_BR)) + prior)
     errors_Bn = np.sqrt(np.diagonal(centre @ posterior[:, :n, :n] @ centre, axis1=1, axis2=2))
     # To first order: near equal strengths the fit is H^-1 X'(s - 1/2) with H = X'X/4 + ridge·I, and the covariance of
@@ -90,8 +90,9 @@ def rate_all(n: int, design_RP: Floats, scores_BR: Floats, *, ridge: float = 0.5
 def newton(design_RP: Floats, target_BR: Floats, there_BR: Floats, *, ridge: float) -> Floats:
     """argmin_w  -sum_r [t log p + (1-t) log(1-p)] + ridge/2 |w|^2, p = sigmoid(X w), for B problems at once, (B, P).
 
-    Rows of weight 0 are not there. Newton with step halving. A problem that
-    is solved is left alone, so that its digits do not depend on what is solved beside it."""
+    Rows of weight 0 are not there. Newton with step halving. A problem that is solved is left alone, so that its digits
+    do not depend on what is solved beside it.
+    """
     w_BP = np.zeros((len(target_BR), design_RP.shape[-1]))
     if not target_BR.size:
         return w_BP
@@ -105,7 +106,7 @@ def newton(design_RP: Floats, target_BR: Floats, there_BR: Floats, *, ridge: flo
     loss_B = losses(w_BP)
     eye = ridge * np.eye(w_BP.shape[1])
     for _ in range(50):
-        p_BR = _sigmoid(_times(design_RP, w_BP))
+        p_BR = sigmoid(_times(design_RP, w_BP))
         gradient = _back(design_RP, there_BR * (p_BR - target_BR)) + ridge * w_BP
         open_B = np.abs(gradient).max(axis=1) >= 1e-10
         if not open_B.any():
@@ -120,7 +121,7 @@ def newton(design_RP: Floats, target_BR: Floats, there_BR: Floats, *, ridge: flo
     return w_BP
 
 
-def _sigmoid(z: Floats) -> Floats:
+def sigmoid(z: Floats) -> Floats:
     p: Floats = 1.0 / (1.0 + np.exp(-z))
     return p
 

@@ -7,9 +7,9 @@ not say stays near a small weight on the named side. Inputs that may go either w
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from her.reward.ratings import Floats, sigmoid
+
 PRIOR = 0.1
 """Weight in logits per standard deviation towards which the ridge pulls an input with a side. On labelled pairs of
 scenes left out it is not shown to help (15 pairs to fit on: .58 to .64; without either .56 to .60; on 60 both .63)."""
@@ -28,7 +28,7 @@ def signed_logistic(design_RP: Floats, target_R: Floats, *, sides_P: Floats, rid
     slope = np.linalg.norm(design_RP, 2) ** 2 / 4 + ridge
     w_P, v_P, momentum = prior_P, prior_P, 1.0
     for _ in range(_STEPS):
-        p_R = 1.0 / (1.0 + np.exp(-(design_RP @ v_P)))
+        p_R = sigmoid(design_RP @ v_P)
         next_P = v_P - (design_RP.T @ (p_R - target_R) + ridge * (v_P - prior_P)) / slope
         next_P = np.where(sides_P * next_P < 0, 0.0, next_P)
         moved_P = next_P - w_P
